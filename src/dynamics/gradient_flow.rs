@@ -1,0 +1,27 @@
+//! Gradient flow of the factored least-squares loss.
+
+use super::{Moment, Next, Shape, State, VectorField};
+use crate::linalg::{Form, View, multiply_into};
+use crate::sensing::{Answer, Question};
+
+/// `Ḟ = N G`, `Ġ = Nᵀ F` with `N = A*(y − A(FGᵀ))`: the negative gradient of `½‖A(FGᵀ) − y‖²`. One question an evaluation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GradientFlow;
+
+impl VectorField for GradientFlow {
+    fn begin(&mut self, _at: Moment, _state: &State, _rate: &mut State) -> Next {
+        Next::Ask
+    }
+
+    fn question<'a>(&'a self, state: &'a State) -> Question<'a> {
+        Question::residual(state.left(), state.right())
+    }
+
+    fn resume(&mut self, _at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next {
+        let Shape::Factors { rows, cols, .. } = state.shape();
+        let n = View::of(&answer.matrix);
+        multiply_into(rate.matrix_mut(), 0, rows, 1.0, Form::Plain, n, state.right());
+        multiply_into(rate.matrix_mut(), rows, cols, 1.0, Form::LeftTransposed, n, state.left());
+        Next::Rate
+    }
+}

@@ -1,0 +1,47 @@
+//! States, and the vector fields that drive them.
+
+mod gradient_flow;
+mod state;
+
+pub use gradient_flow::GradientFlow;
+pub use state::{Shape, State};
+
+use crate::sensing::{Answer, Question};
+
+/// When a field is evaluated. Fields with jumps are smooth on numbered pieces; an evaluation at a jump belongs to the
+/// piece that the step lies in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Flow time.
+    pub t: f64,
+    /// The piece.
+    pub piece: u64,
+}
+
+/// What an evaluation needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The answer to [`VectorField::question`].
+    Ask,
+    /// Nothing: the rate is written.
+    Rate,
+}
+
+/// `Ż = V(t, Z)`, evaluated by questions to the operator, so that the passes of many trajectories can be shared.
+///
+/// The caller owns the state and the rate and passes the same ones until [`Next::Rate`] comes back.
+pub trait VectorField: Send {
+    /// Starts an evaluation.
+    fn begin(&mut self, at: Moment, state: &State, rate: &mut State) -> Next;
+
+    /// What is asked, after [`Next::Ask`].
+    fn question<'a>(&'a self, state: &'a State) -> Question<'a>;
+
+    /// Goes on with the answer.
+    fn resume(&mut self, at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next;
+
+    /// Where piece `piece` of the field ends (the field jumps there), if it ends.
+    fn piece_end(&self, _piece: u64) -> Option<f64> {
+        None
+    }
+}

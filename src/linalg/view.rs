@@ -1,0 +1,66 @@
+//! A borrowed matrix with contiguous columns.
+
+use super::Matrix;
+
+/// A borrowed `rows × cols` matrix, column-major, whose columns start `stride ≥ rows` apart: a whole [`Matrix`], or
+/// some of the rows of a taller one (a factor inside `Z = [F; G]`).
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    data: &'a [f64],
+    rows: usize,
+    cols: usize,
+    stride: usize,
+}
+
+impl<'a> View<'a> {
+    /// The whole of `matrix`.
+    pub fn of(matrix: &'a Matrix) -> Self {
+        View { data: matrix.as_slice(), rows: matrix.nrows(), cols: matrix.ncols(), stride: matrix.nrows() }
+    }
+
+    /// Rows `first .. first + rows` of `matrix`.
+    ///
+    /// # Panics
+    /// If `matrix` has fewer rows.
+    pub fn of_rows(matrix: &'a Matrix, first: usize, rows: usize) -> Self {
+        assert!(first + rows <= matrix.nrows(), "rows {first}..{} of a matrix with {}", first + rows, matrix.nrows());
+        View { data: matrix.as_slice().get(first..).unwrap_or(&[]), rows, cols: matrix.ncols(), stride: matrix.nrows() }
+    }
+
+    /// Number of rows.
+    pub fn nrows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn ncols(&self) -> usize {
+        self.cols
+    }
+
+    /// Column `j`.
+    ///
+    /// # Panics
+    /// If `j` is not below the number of columns.
+    pub fn column(&self, j: usize) -> &'a [f64] {
+        &self.data[j * self.stride..][..self.rows]
+    }
+
+    /// An owned copy.
+    pub fn to_matrix(&self) -> Matrix {
+        Matrix::from_iterator(self.rows, self.cols, (0..self.cols).flat_map(|j| self.column(j).iter().copied()))
+    }
+
+    pub(super) fn as_faer(&self) -> faer::MatRef<'a, f64> {
+        if self.rows == 0 || self.cols == 0 {
+            return faer::MatRef::from_column_major_slice(&[], self.rows, self.cols);
+        }
+        let span = (self.cols - 1) * self.stride + self.rows;
+        faer::MatRef::from_column_major_slice_with_stride(&self.data[..span], self.rows, self.cols, self.stride)
+    }
+}
+
+impl<'a> From<&'a Matrix> for View<'a> {
+    fn from(matrix: &'a Matrix) -> Self {
+        View::of(matrix)
+    }
+}

@@ -1,0 +1,68 @@
+//! Full observation: `A = I`, `p = mn`, `y` the entries of `Y` (column-major) plus noise.
+
+use super::{Answer, Cost, Question, SensingOperator, Workspace, write_point};
+use crate::linalg::Matrix;
+
+/// The identity on `R^{rows×cols}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    rows: usize,
+    cols: usize,
+}
+
+impl Identity {
+    /// The identity on `R^{rows×cols}`.
+    pub fn new(rows: usize, cols: usize) -> Self {
+        Identity { rows, cols }
+    }
+}
+
+impl SensingOperator for Identity {
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn measurements(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    fn workspace(&self) -> Workspace {
+        Box::new(())
+    }
+
+    fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], _work: &mut Workspace) {
+        for (question, answer) in questions.iter().zip(answers) {
+            write_point(&question.point, &mut answer.product);
+            let mut squares = 0.0;
+            for ((out, x), y) in answer.matrix.as_mut_slice().iter_mut().zip(answer.product.as_slice()).zip(y) {
+                let residual = if question.data { y - x } else { -x };
+                squares += residual * residual;
+                *out = residual;
+            }
+            answer.residual_norm_squared = squares;
+        }
+    }
+
+    fn measure(&self, x: &Matrix) -> Vec<f64> {
+        x.as_slice().to_vec()
+    }
+
+    fn adjoint(&self, v: &[f64]) -> Matrix {
+        Matrix::from_column_slice(self.rows, self.cols, v)
+    }
+
+    fn cost(&self, batch: usize) -> Cost {
+        let entries = (self.rows * self.cols * batch) as f64;
+        Cost { bytes: 8.0 * entries, flops: 3.0 * entries }
+    }
+
+    fn storage_bytes(&self) -> u64 {
+        0
+    }
+
+    fn row(&self, i: usize) -> Matrix {
+        let mut row = Matrix::zeros(self.rows, self.cols);
+        row.as_mut_slice()[i] = 1.0;
+        row
+    }
+}

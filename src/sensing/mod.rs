@@ -1,0 +1,117 @@
+//! Sensing operators: `A: R^{m×n} → R^p`, isotropic in expectation (`E A*A = I`).
+//!
+//! Everything that drives a trajectory is a [`Question`] to the operator, and one pass over the measurements answers a
+//! whole batch of them. The bits of an answer depend on the instance and the point alone: not on the batch, nor on the
+//! number of threads.
+
+mod identity;
+
+pub use identity::Identity;
+
+use crate::linalg::{Matrix, View};
+
+/// The most questions that one application answers together.
+pub const BATCH: usize = 32;
+
+/// Where the operator is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Point<'a> {
+    /// `X = L Rᵀ`, `L` of shape `m × h`, `R` of shape `n × h`.
+    Factored {
+        /// `L`
+        left: View<'a>,
+        /// `R`
+        right: View<'a>,
+    },
+    /// `X` itself, `m × n`.
+    Dense(&'a Matrix),
+}
+
+/// One application of the normal operator.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The matrix `X` that it is applied to.
+    pub point: Point<'a>,
+    /// `true`: `A*(y − A(X))`; `false`: `−A*A(X)`, as in Hessian–vector products.
+    pub data: bool,
+}
+
+impl<'a> Question<'a> {
+    /// `A*(y − A(L Rᵀ))`.
+    pub fn residual(left: View<'a>, right: View<'a>) -> Self {
+        Question { point: Point::Factored { left, right }, data: true }
+    }
+}
+
+/// What an application gives back; a buffer that is reused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// `N = A*(y − A(X))`, `m × n` (or `−A*A(X)`).
+    pub matrix: Matrix,
+    /// `X`, `m × n`, as it was applied.
+    pub product: Matrix,
+    /// `‖y − A(X)‖²` (or `‖A(X)‖²`).
+    pub residual_norm_squared: f64,
+}
+
+impl Answer {
+    /// A buffer for answers about `rows × cols` matrices.
+    pub fn new(rows: usize, cols: usize) -> Self {
+        Answer { matrix: Matrix::zeros(rows, cols), product: Matrix::zeros(rows, cols), residual_norm_squared: 0.0 }
+    }
+}
+
+/// Buffers that an operator keeps between applications; each operator makes its own kind.
+pub type Workspace = Box<dyn std::any::Any + Send>;
+
+/// What one application costs, for `pgflow check`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Bytes of the measurement ensemble that one application reads.
+    pub bytes: f64,
+    /// Floating-point operations of one application to the whole batch.
+    pub flops: f64,
+}
+
+/// A linear map `A: R^{m×n} → R^p` with its adjoint.
+pub trait SensingOperator: Send + Sync + std::fmt::Debug {
+    /// `(m, n)`.
+    fn shape(&self) -> (usize, usize);
+
+    /// `p`, the length of `y`.
+    fn measurements(&self) -> usize;
+
+    /// Buffers for [`answer`](Self::answer), for batches of up to [`BATCH`] questions.
+    fn workspace(&self) -> Workspace;
+
+    /// Answers up to [`BATCH`] questions in one pass; `answers[i]` belongs to `questions[i]`. `y` is the data, of length `p`.
+    /// Allocates nothing.
+    fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace);
+
+    /// `A(X)`, of length `p`.
+    fn measure(&self, x: &Matrix) -> Vec<f64>;
+
+    /// `A*(v)`, `m × n`.
+    fn adjoint(&self, v: &[f64]) -> Matrix;
+
+    /// The cost of one application to a batch.
+    fn cost(&self, batch: usize) -> Cost;
+
+    /// Bytes that the ensemble occupies in memory.
+    fn storage_bytes(&self) -> u64;
+
+    /// Measurement `i` as an `m × n` matrix that includes the factor `1/√p`: `A(X)_i = ⟨row, X⟩`.
+    fn row(&self, i: usize) -> Matrix;
+}
+
+/// Writes the matrix that a question is about into `out`.
+pub(crate) fn write_point(point: &Point<'_>, out: &mut Matrix) {
+    use crate::linalg::{Form, multiply_into};
+    match point {
+        Point::Factored { left, right } => {
+            let rows = out.nrows();
+            multiply_into(out, 0, rows, 1.0, Form::RightTransposed, *left, *right);
+        }
+        Point::Dense(x) => out.copy_from(x),
+    }
+}

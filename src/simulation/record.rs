@@ -1,0 +1,115 @@
+//! What a run leaves behind, as data.
+
+use super::Outcome;
+use crate::linalg::Matrix;
+use crate::stepper::Counts;
+use serde::{Deserialize, Serialize};
+
+/// One row of `trajectories.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Step number, for discrete steppers.
+    pub step: Option<u64>,
+    /// Flow time.
+    pub t: f64,
+    /// One value a column; `None` where it is undefined.
+    pub values: Vec<Option<f64>>,
+}
+
+/// The singular values of `FGᵀ` at one sample: rows of `spectrum.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpectrumRow {
+    /// Step number, for discrete steppers.
+    pub step: Option<u64>,
+    /// Flow time.
+    pub t: f64,
+    /// Descending; indices in the table count from 1.
+    pub values: Vec<f64>,
+}
+
+/// Factors at every sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshots {
+    /// Flow times.
+    pub t: Vec<f64>,
+    /// `F`, `m × h` each.
+    pub f: Vec<Matrix>,
+    /// `G`, `n × h` each.
+    pub g: Vec<Matrix>,
+}
+
+/// What re-integration by `ode_solvers` found: `max_t ‖FGᵀ − F'G'ᵀ‖_F / max_t ‖FGᵀ‖_F`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CrossCheck {
+    /// At ends of steps.
+    pub at_step_ends: f64,
+    /// At recording times (dense output).
+    pub at_recording_times: f64,
+    /// Largest deviation at recording times that passes.
+    pub tolerance: f64,
+    /// Operator passes that it took.
+    pub evaluations: u64,
+}
+
+/// One trajectory's results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryRecord {
+    /// Its name.
+    pub name: String,
+    /// Its family's name.
+    pub family: String,
+    /// Its method (`dop853`, `gradient_descent`, …).
+    pub method: String,
+    /// `η`, for descents.
+    pub step_size: Option<f64>,
+    /// Rows of `trajectories.csv`.
+    pub rows: Vec<Row>,
+    /// Rows of `spectrum.csv`.
+    pub spectrum: Vec<SpectrumRow>,
+    /// Factors, if asked for.
+    pub snapshots: Option<Snapshots>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Flow time reached.
+    pub t: f64,
+    /// Steps made.
+    pub steps: u64,
+    /// Counts of the stepper.
+    pub counts: Counts,
+    /// Questions to the operator, those of samples included.
+    pub operator_passes: u64,
+    /// The cross-check, if it ran.
+    pub cross_check: Option<CrossCheck>,
+    /// What the user should know (stability-limited steps, …).
+    pub warnings: Vec<String>,
+}
+
+/// One row of `comparison.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonRow {
+    /// Name of the reference.
+    pub reference: String,
+    /// Name of the other.
+    pub trajectory: String,
+    /// The other's step number, if it is discrete.
+    pub step: Option<u64>,
+    /// Flow time.
+    pub t: f64,
+    /// `‖FGᵀ − F'G'ᵀ‖_F`.
+    pub product_deviation: f64,
+    /// `‖FGᵀ − F'G'ᵀ‖_op`.
+    pub product_deviation_op: f64,
+    /// `‖Z − Z'‖_F`.
+    pub factor_deviation: Option<f64>,
+}
+
+/// Everything that a run records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Names of the columns of every [`Row`].
+    pub columns: Vec<String>,
+    /// In the order of the configuration.
+    pub trajectories: Vec<TrajectoryRecord>,
+    /// In the order of the configuration's comparisons.
+    pub comparison: Vec<ComparisonRow>,
+}

@@ -1,0 +1,110 @@
+//! How a trajectory advances.
+
+use crate::dynamics::{State, VectorField};
+use crate::sensing::{Answer, Question};
+use serde::{Deserialize, Serialize};
+
+/// What a stepper came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepEvent {
+    /// It needs the answer to [`Stepper::question`].
+    Ask,
+    /// It stands at a point of the trajectory (the initial one first), with the rate there evaluated; the answer just given, if the
+    /// field asks once, is the one at this point.
+    Arrived,
+    /// The interpolant of the last step is ready.
+    Interpolant,
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// Why a stepper cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Failure {
+    /// A rate or a state is not finite, and smaller steps do not help.
+    NonFinite,
+    /// The step size fell below the resolution of time.
+    Underflow,
+}
+
+/// Counts, deterministic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Accepted steps.
+    pub accepted: u64,
+    /// Rejected steps.
+    pub rejected: u64,
+    /// Evaluations of the field for stepping (without those for interpolants).
+    pub evaluations: u64,
+    /// Evaluations for interpolants.
+    pub dense_evaluations: u64,
+}
+
+/// Everything that a stepper needs to go on from a point of the trajectory with the same bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepperState {
+    /// Flow time.
+    pub t: f64,
+    /// Steps made.
+    pub step: u64,
+    /// The piece of the field.
+    pub piece: u64,
+    /// `Z(t)`.
+    pub state: State,
+    /// `V(t, Z(t))`.
+    pub rate: State,
+    /// `∫₀ᵗ ‖∇f‖² ds`.
+    pub dissipation: f64,
+    /// Counts so far.
+    pub counts: Counts,
+    /// The method's own numbers (proposed step, controller memory, …), in an order that the method fixes.
+    pub memory: Vec<f64>,
+}
+
+/// A method that advances a state, by questions.
+///
+/// Call [`poll`](Self::poll) with `None` to begin the next step (or the initial evaluation, or an interpolant that was requested);
+/// whenever it returns [`StepEvent::Ask`], poll again with the answer.
+pub trait Stepper: Send {
+    /// Goes on.
+    fn poll(&mut self, field: &mut dyn VectorField, answer: Option<&Answer>) -> StepEvent;
+
+    /// What is asked, after [`StepEvent::Ask`].
+    fn question<'a>(&'a self, field: &'a dyn VectorField) -> Question<'a>;
+
+    /// Time of the point that was reached last.
+    fn t(&self) -> f64;
+
+    /// Time of the point before it.
+    fn t_before(&self) -> f64;
+
+    /// Number of steps made.
+    fn step(&self) -> u64;
+
+    /// The point that was reached last.
+    fn state(&self) -> &State;
+
+    /// The field there.
+    fn rate(&self) -> &State;
+
+    /// `∫₀ᵗ ‖∇f‖² ds` to the last point, by the method's own weights.
+    fn dissipation(&self) -> f64;
+
+    /// Whether the last step's end is the end of the trajectory.
+    fn finished(&self) -> bool;
+
+    /// Asks for the interpolant of the last step: the next polls compute it.
+    fn request_interpolant(&mut self);
+
+    /// `Z(t)` for `t` in the last step, into `out`; returns the dissipation integral up to `t`.
+    fn interpolate(&self, t: f64, out: &mut State) -> f64;
+
+    /// Counts so far.
+    fn counts(&self) -> Counts;
+
+    /// To be called at a point of the trajectory, between steps.
+    fn save(&self) -> StepperState;
+
+    /// Returns to a saved point of a trajectory of the same method and shape.
+    fn restore(&mut self, saved: StepperState);
+}
