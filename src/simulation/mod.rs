@@ -1,7 +1,17 @@
 //! The driver: trajectories in lockstep, what they record, how they end.
 
+mod comparison;
+mod cross_check;
+mod driver;
+mod order_fit;
 mod outcome;
 mod record;
+mod schedule;
+mod stop;
+mod trajectory;
 
+pub use driver::{End, Monitor, SavedRun, Simulation, SimulationError, Unattended};
+pub use order_fit::{OrderFit, fit_orders, sup_deviation};
 pub use outcome::Outcome;
 pub use record::{ComparisonRow, CrossCheck, Row, RunRecord, Snapshots, SpectrumRow, TrajectoryRecord};
+pub use schedule::{number_of_steps, recording_steps, recording_times};

@@ -1,0 +1,102 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A laboratory for perturbed gradient flow in low-rank matrix sensing.
+#[derive(Debug, Parser)]
+#[command(name = "pgflow", version, about, max_term_width = 110, after_help = "Exit codes: 0 done · 1 a trajectory diverged, failed or hit a limit, or a cross-check exceeded its tolerance\n2 usage or configuration · 3 input/output · 75 interrupted, can be resumed · 130 interrupted, cannot")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run an experiment: flows and descents in lockstep on one instance
+    Run(RunArguments),
+    /// Validate a configuration; print it resolved, and what it will cost
+    Check(CheckArguments),
+    /// Write an experiment's instance as arrays (.npz), for NumPy
+    Instance(InstanceArguments),
+    /// Print a commented starter configuration
+    New {
+        /// Which one
+        #[arg(default_value = "starter")]
+        template: String,
+    },
+    /// Print the JSON schema of the configuration file
+    Schema,
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which experiment.
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    /// The experiment (TOML); `-` reads it from standard input
+    #[arg(value_name = "CONFIG")]
+    pub config: PathBuf,
+    /// Override a key, e.g. `init.gaussian.scale=1e-6` or `trajectory[gd].gradient_descent.step=[0.1,0.2]`; repeatable
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ConfigArguments,
+    /// Where the results go [default: runs/<name>]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Threads [default: all cores]; no digit of the results depends on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Replace results of another configuration in the output directory
+    #[arg(long)]
+    pub force: bool,
+    /// Go on from where an interrupted run stopped, to the same bytes
+    #[arg(long)]
+    pub resume: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log what is done
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ConfigArguments,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `instance`.
+#[derive(Debug, Args)]
+pub struct InstanceArguments {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ConfigArguments,
+    /// The file to write
+    #[arg(short, long, value_name = "X.npz")]
+    pub out: PathBuf,
+    /// Write every measurement matrix, even where the ensemble is structured
+    #[arg(long)]
+    pub dense: bool,
+}

@@ -1,0 +1,128 @@
+//! The independent second opinion: a flow integrated again with the `ode_solvers` crate.
+
+use super::driver::Monitor;
+use super::record::CrossCheck;
+use super::trajectory::Trajectory;
+use crate::config::{FlowMethod, Method};
+use crate::dynamics::{GradientFlow, Moment, Next, State, VectorField};
+use crate::linalg::{Matrix, frobenius};
+use crate::problem::Instance;
+use crate::sensing::{Answer, Workspace};
+use ode_solvers::dop_shared::OutputType;
+use ode_solvers::{DVector, Dop853, System};
+use std::cell::RefCell;
+
+/// Accepted and rejected steps between two restarts, at most.
+const MOST_STEPS: u32 = 10_000_000;
+/// The tolerance of methods with a fixed step, which have none of their own.
+const FIXED_STEP_TOLERANCE: f64 = 1e-10;
+
+/// The flow as `ode_solvers` wants it: one evaluation, one application of the operator.
+struct Flow<'a> {
+    instance: &'a Instance,
+    buffers: &'a RefCell<Buffers>,
+}
+
+struct Buffers {
+    field: GradientFlow,
+    state: State,
+    rate: State,
+    answer: Vec<Answer>,
+    work: Workspace,
+    evaluations: u64,
+}
+
+impl System<f64, DVector<f64>> for Flow<'_> {
+    fn system(&self, t: f64, z: &DVector<f64>, dz: &mut DVector<f64>) {
+        let Buffers { field, state, rate, answer, work, evaluations } = &mut *self.buffers.borrow_mut();
+        let at = Moment { t, piece: 0 };
+        state.as_mut_slice().copy_from_slice(z.as_slice());
+        let mut next = field.begin(at, state, rate);
+        while next == Next::Ask {
+            let question = [field.question(state)];
+            self.instance.operator.answer(&self.instance.data, &question, answer, work);
+            next = field.resume(at, state, &answer[0], rate);
+            *evaluations += 1;
+        }
+        dz.as_mut_slice().copy_from_slice(rate.as_slice());
+    }
+}
+
+/// Integrates the trajectory's flow again, tolerance tightened tenfold, restarted at the times where the trajectory kept its state
+/// (its own state is carried over, so that the comparison is global). `None`: interrupted.
+pub(super) fn run(instance: &Instance, trajectory: &Trajectory, tolerance: f64, monitor: &dyn Monitor) -> Option<CrossCheck> {
+    let points = &trajectory.points;
+    let mut stops: Vec<(f64, bool, &State)> = points.at_recording_times.iter().map(|(t, state)| (*t, false, state)).collect();
+    stops.extend(points.at_step_ends.iter().map(|(t, state)| (*t, true, state)));
+    stops.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let rtol = match trajectory.spec.method {
+        Method::Flow(FlowMethod::Adaptive { tolerance, .. }) => (tolerance.rtol / 10.0).max(1e-14),
+        _ => FIXED_STEP_TOLERANCE,
+    };
+    let (rows, cols) = instance.operator.shape();
+    let shape = trajectory.initial.shape();
+    let buffers = RefCell::new(Buffers {
+        field: GradientFlow,
+        state: State::zeros(shape),
+        rate: State::zeros(shape),
+        answer: vec![Answer::new(rows, cols)],
+        work: instance.operator.workspace(),
+        evaluations: 0,
+    });
+    let mut z = DVector::from_column_slice(trajectory.initial.as_slice());
+    let (mut t, mut size) = (0.0, 0.0_f64);
+    let (mut at_step_ends, mut at_recording_times) = (0.0_f64, 0.0_f64);
+    for (stop, is_step_end, state) in stops {
+        if monitor.interrupted() {
+            return None;
+        }
+        if stop > t {
+            match integrate(instance, &buffers, t, stop, &z, rtol) {
+                Some(reached) => z = reached,
+                None => z.fill(f64::NAN),
+            }
+            t = stop;
+        }
+        let product = state.product();
+        let deviation = frobenius(&(&product - &other_product(&z, shape)));
+        let worst = if is_step_end { &mut at_step_ends } else { &mut at_recording_times };
+        // `f64::max` would drop a NaN, which must count as a failed check.
+        *worst = if deviation.is_nan() { f64::INFINITY } else { worst.max(deviation) };
+        size = size.max(frobenius(&product));
+    }
+    let evaluations = buffers.borrow().evaluations;
+    Some(CrossCheck { at_step_ends: at_step_ends / size, at_recording_times: at_recording_times / size, tolerance, evaluations })
+}
+
+fn other_product(z: &DVector<f64>, shape: crate::dynamics::Shape) -> Matrix {
+    let mut state = State::zeros(shape);
+    state.as_mut_slice().copy_from_slice(z.as_slice());
+    state.product()
+}
+
+/// From `t` to `end`; `None` where `ode_solvers` gives up.
+fn integrate(instance: &Instance, buffers: &RefCell<Buffers>, t: f64, end: f64, z: &DVector<f64>, rtol: f64) -> Option<DVector<f64>> {
+    // Its error norm is componentwise; an absolute part of the size of the root mean square keeps small entries from driving it.
+    let atol = rtol * z.norm() / (z.len() as f64).sqrt();
+    let flow = Flow { instance, buffers };
+    let mut solver = Dop853::from_param(
+        flow,
+        t,
+        end,
+        0.0,
+        z.clone(),
+        rtol,
+        atol,
+        0.9,
+        0.0,
+        0.333,
+        6.0,
+        end - t,
+        0.0,
+        MOST_STEPS,
+        u32::MAX,
+        OutputType::Sparse,
+    );
+    solver.integrate().ok()?;
+    solver.y_out().last().cloned()
+}

@@ -1,0 +1,318 @@
+//! The lockstep: gathers the questions of all trajectories, answers them with one application, hands the answers back.
+
+use super::comparison::Pair;
+use super::record::{RunRecord, Snapshots, TrajectoryRecord};
+use super::schedule::{Schedule, Side, own_times, recording_times};
+use super::trajectory::{SavedTrajectory, Shared, Trajectory};
+use super::{Outcome, cross_check};
+use crate::config::{Experiment, TrajectorySpec};
+use crate::dynamics::{GradientFlow, State};
+use crate::observe::{ObserveError, Observers};
+use crate::problem::Instance;
+use crate::sensing::{Answer, BATCH, Question, Workspace};
+use crate::stepper;
+use arrayvec::ArrayVec;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+
+/// Recording times that the cross-check compares at, at most.
+const CROSS_CHECK_TIMES: usize = 20;
+
+/// What watches over a run, from outside.
+pub trait Monitor: Sync {
+    /// Whether the run is to stop as soon as all trajectories stand at a point between steps.
+    fn interrupted(&self) -> bool {
+        false
+    }
+
+    /// Whether the state of the run is wanted now ([`Monitor::checkpoint`] follows).
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
+    /// Takes the state of the run.
+    fn checkpoint(&self, _saved: SavedRun) {}
+
+    /// How far the run is: the flow time that the slowest unfinished trajectory has reached, as a fraction of the horizon, and
+    /// how many trajectories are unfinished.
+    fn progress(&self, _fraction: f64, _unfinished: usize) {}
+}
+
+/// A monitor that lets everything run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unattended;
+
+impl Monitor for Unattended {}
+
+/// How a run ended as a whole.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// Every trajectory ended by itself.
+    Finished,
+    /// The monitor stopped it; this is what it goes on from.
+    Interrupted(Box<SavedRun>),
+}
+
+/// Everything that a run needs to go on with the same bits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedRun {
+    trajectories: Vec<SavedTrajectory>,
+    pairs: Vec<Pair>,
+    seconds: f64,
+}
+
+/// An experiment that cannot be simulated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimulationError {
+    /// The observables could not be set up.
+    #[error(transparent)]
+    Observables(#[from] ObserveError),
+    /// A stop rule looks at the target, which the instance does not know.
+    #[error("record.stop.relative_error needs the target, which this instance does not know; use record.stop.gradient_norm")]
+    NoTarget,
+    /// The number of initial states differs from that of the trajectories.
+    #[error("{states} initial states for {trajectories} trajectories")]
+    InitialStates {
+        /// Initial states given.
+        states: usize,
+        /// Trajectories of the experiment.
+        trajectories: usize,
+    },
+    /// A saved run belongs to another experiment.
+    #[error("the saved run does not fit this experiment: it has {saved} trajectories, the experiment {expected}")]
+    OtherExperiment {
+        /// Trajectories saved.
+        saved: usize,
+        /// Trajectories of the experiment.
+        expected: usize,
+    },
+}
+
+/// Trajectories on one instance, advanced together.
+pub struct Simulation<'a> {
+    experiment: &'a Experiment,
+    instance: &'a Instance,
+    trajectories: Vec<Trajectory>,
+    pairs: Vec<Pair>,
+    answers: Vec<Answer>,
+    work: Workspace,
+    seconds_before: f64,
+    started: Instant,
+}
+
+impl<'a> Simulation<'a> {
+    /// Sets up the trajectories of an experiment; `initial[i]` starts trajectory `i`.
+    ///
+    /// # Errors
+    /// If an observable or a stop rule cannot be evaluated on this instance.
+    pub fn new(experiment: &'a Experiment, instance: &'a Instance, initial: Vec<State>) -> Result<Self, SimulationError> {
+        let specs = &experiment.trajectories;
+        if initial.len() != specs.len() {
+            return Err(SimulationError::InitialStates { states: initial.len(), trajectories: specs.len() });
+        }
+        if experiment.record.stop.relative_error.is_some() && instance.target.is_none() {
+            return Err(SimulationError::NoTarget);
+        }
+        let (pairs, mut schedules) = schedules(experiment);
+        let mut trajectories = Vec::with_capacity(specs.len());
+        for (spec, state) in specs.iter().zip(initial).rev() {
+            let schedule = schedules.pop().unwrap_or_default();
+            trajectories.push(trajectory(experiment, instance, spec, state, schedule)?);
+        }
+        trajectories.reverse();
+        let work = instance.operator.workspace();
+        Ok(Simulation { experiment, instance, trajectories, pairs, answers: vec![], work, seconds_before: 0.0, started: Instant::now() })
+    }
+
+    /// Goes back to where a run was interrupted.
+    ///
+    /// # Errors
+    /// If the saved run has another number of trajectories.
+    pub fn restore(&mut self, saved: SavedRun) -> Result<(), SimulationError> {
+        if saved.trajectories.len() != self.trajectories.len() || saved.pairs.len() != self.pairs.len() {
+            return Err(SimulationError::OtherExperiment { saved: saved.trajectories.len(), expected: self.trajectories.len() });
+        }
+        for (trajectory, saved) in self.trajectories.iter_mut().zip(saved.trajectories) {
+            trajectory.restore(saved);
+        }
+        self.pairs = saved.pairs;
+        self.seconds_before = saved.seconds;
+        Ok(())
+    }
+
+    /// Runs to the end, or until the monitor interrupts; then the cross-checks.
+    pub fn run(&mut self, monitor: &dyn Monitor) -> End {
+        let mut hold = false;
+        loop {
+            hold |= monitor.interrupted() || monitor.wants_checkpoint();
+            self.advance(hold);
+            if hold && self.trajectories.iter().all(Trajectory::at_rest) {
+                if monitor.interrupted() && !self.trajectories.iter().all(Trajectory::ended) {
+                    return End::Interrupted(Box::new(self.save()));
+                }
+                if monitor.wants_checkpoint() {
+                    monitor.checkpoint(self.save());
+                }
+                hold = false;
+                if !self.trajectories.iter().all(Trajectory::ended) {
+                    continue;
+                }
+            }
+            let total = self.number_questions();
+            if total == 0 && !hold {
+                break;
+            }
+            self.answer(total);
+            self.report(monitor);
+        }
+        self.cross_check(monitor)
+    }
+
+    /// Numbers the questions of this round through all trajectories; returns how many there are.
+    fn number_questions(&mut self) -> usize {
+        let mut total = 0;
+        for trajectory in &mut self.trajectories {
+            let first = total;
+            total += trajectory.question_count();
+            trajectory.questions = first..total;
+        }
+        total
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Hands out the answers and lets every trajectory go on until it has questions again.
+    fn advance(&mut self, hold: bool) {
+        let out_of_time = self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit);
+        let shared = Shared { instance: self.instance, stop: &self.experiment.record.stop, out_of_time, hold };
+        let answers = self.answers.as_slice();
+        self.trajectories.par_iter_mut().with_max_len(1).for_each(|trajectory| {
+            let mine = std::mem::take(&mut trajectory.questions);
+            trajectory.advance(answers.get(mine).unwrap_or(&[]), &shared);
+        });
+        for trajectory in &mut self.trajectories {
+            for (side, waiting) in trajectory.outbox.drain(..) {
+                self.pairs[side.pair].take(side.reference, waiting);
+            }
+        }
+    }
+
+    /// Answers all questions, in groups of at most [`BATCH`].
+    fn answer(&mut self, total: usize) {
+        let (rows, cols) = self.instance.operator.shape();
+        while self.answers.len() < total {
+            self.answers.push(Answer::new(rows, cols));
+        }
+        let mut group = ArrayVec::<Question<'_>, BATCH>::new();
+        let mut answers = self.answers.as_mut_slice();
+        let questions = self.trajectories.iter().flat_map(|trajectory| (0..trajectory.questions.len()).map(|i| trajectory.question(i)));
+        for (index, question) in questions.enumerate() {
+            group.push(question);
+            if group.is_full() || index + 1 == total {
+                let (now, later) = answers.split_at_mut(group.len());
+                self.instance.operator.answer(&self.instance.data, &group, now, &mut self.work);
+                answers = later;
+                group.clear();
+            }
+        }
+    }
+
+    fn report(&self, monitor: &dyn Monitor) {
+        let unfinished = self.trajectories.iter().filter(|t| !t.ended());
+        let (slowest, count) = unfinished.fold((f64::INFINITY, 0), |(t, count), trajectory| (trajectory.t().min(t), count + 1));
+        monitor.progress((slowest / self.experiment.record.horizon).min(1.0), count);
+    }
+
+    /// Integrates again, by `ode_solvers`, the flows that ask for it.
+    fn cross_check(&mut self, monitor: &dyn Monitor) -> End {
+        for index in 0..self.trajectories.len() {
+            let trajectory = &self.trajectories[index];
+            let (Some(tolerance), None) = (trajectory.spec.cross_check, trajectory.record.cross_check) else { continue };
+            if trajectory.points.at_step_ends.is_empty() {
+                continue;
+            }
+            match cross_check::run(self.instance, trajectory, tolerance, monitor) {
+                Some(result) => self.trajectories[index].record.cross_check = Some(result),
+                None => return End::Interrupted(Box::new(self.save())),
+            }
+        }
+        End::Finished
+    }
+
+    fn save(&self) -> SavedRun {
+        SavedRun {
+            trajectories: self.trajectories.iter().map(Trajectory::save).collect(),
+            pairs: self.pairs.clone(),
+            seconds: self.seconds(),
+        }
+    }
+
+    /// What has been recorded so far; trajectories that have not ended count as interrupted.
+    pub fn record(&self) -> RunRecord {
+        let trajectories = self.trajectories.iter().map(|trajectory| {
+            let mut record = trajectory.sorted_record();
+            record.outcome = record.outcome.or(Some(Outcome::Interrupted { t: trajectory.t() }));
+            record
+        });
+        RunRecord {
+            columns: self.experiment.record.observables.clone(),
+            trajectories: trajectories.collect(),
+            comparison: self.pairs.iter().flat_map(Pair::sorted_rows).collect(),
+        }
+    }
+}
+
+/// The pairs of all comparisons, and when each trajectory is looked at.
+fn schedules(experiment: &Experiment) -> (Vec<Pair>, Vec<Schedule>) {
+    let times = recording_times(&experiment.record);
+    let specs = &experiment.trajectories;
+    let own: Vec<Vec<f64>> = specs.iter().map(|spec| own_times(&spec.method, &experiment.record, &times)).collect();
+    let cross_checks = |spec: &TrajectorySpec| if spec.cross_check.is_some() { CROSS_CHECK_TIMES } else { 0 };
+    let mut schedules: Vec<Schedule> = specs.iter().zip(&own).map(|(spec, own)| Schedule::new(own, cross_checks(spec))).collect();
+    let mut pairs = Vec::new();
+    let position = |name: &str| specs.iter().position(|spec| spec.name == name);
+    for comparison in &experiment.comparisons {
+        for other in &comparison.against {
+            let (Some(a), Some(b)) = (position(&comparison.reference), position(other)) else { continue };
+            let pair = pairs.len();
+            pairs.push(Pair::new(&comparison.reference, other));
+            schedules[a].add(&own[b], Side { pair, reference: true });
+            schedules[b].add(&own[b], Side { pair, reference: false });
+        }
+    }
+    (pairs, schedules)
+}
+
+fn trajectory(
+    experiment: &Experiment,
+    instance: &Instance,
+    spec: &TrajectorySpec,
+    initial: State,
+    schedule: Schedule,
+) -> Result<Trajectory, SimulationError> {
+    let record = &experiment.record;
+    let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
+    let stepper = stepper::build(&spec.method, initial.clone(), record.horizon, exact_times);
+    let observers = Observers::new(&record.observables, &initial, instance)?;
+    let result = TrajectoryRecord {
+        name: spec.name.clone(),
+        family: spec.family.clone(),
+        method: stepper::method_name(&spec.method).into(),
+        step_size: spec.method.step_size(),
+        rows: vec![],
+        spectrum: vec![],
+        snapshots: record.snapshots.then(Snapshots::default),
+        outcome: None,
+        t: 0.0,
+        steps: 0,
+        counts: stepper::Counts::default(),
+        operator_passes: 0,
+        cross_check: None,
+        warnings: vec![],
+    };
+    Ok(Trajectory::new(spec.clone(), result, initial, Box::new(GradientFlow), stepper, observers, schedule))
+}

@@ -1,0 +1,156 @@
+//! A small builder of experiments.
+
+use pgflow::config::*;
+use pgflow::dynamics::State;
+use pgflow::linalg::{Form, Matrix, multiply};
+use pgflow::problem::{Instance, Target};
+use pgflow::random::{Purpose, stream};
+use pgflow::sensing::{Identity, SensingOperator};
+use pgflow::simulation::{End, RunRecord, Simulation, TrajectoryRecord, Unattended};
+use rand::RngExt;
+use rand_distr::StandardNormal;
+
+/// A `rows × cols` matrix of standard normal numbers.
+pub fn gaussian(rows: usize, cols: usize, seed: u64) -> Matrix {
+    let mut rng = stream(seed, Purpose::Initialisation, 77);
+    Matrix::from_fn(rows, cols, |_, _| rng.sample(StandardNormal))
+}
+
+/// `rows × cols` with orthonormal columns.
+pub fn orthonormal(rows: usize, cols: usize, seed: u64) -> Matrix {
+    pgflow::linalg::thin_qr(&gaussian(rows, cols, seed)).0
+}
+
+/// `U diag(values) Vᵀ` with random singular vectors.
+pub fn target(rows: usize, cols: usize, values: &[f64], seed: u64) -> Target {
+    let (left, right) = (orthonormal(rows, values.len(), seed), orthonormal(cols, values.len(), seed + 1));
+    let scaled = Matrix::from_fn(rows, values.len(), |i, j| left[(i, j)] * values[j]);
+    Target { matrix: multiply(Form::RightTransposed, &scaled, &right), left, values: values.to_vec(), right }
+}
+
+/// Full observation of a target.
+pub fn full_observation(target: Target) -> Instance {
+    let operator = Identity::new(target.matrix.nrows(), target.matrix.ncols());
+    with_operator(target, Box::new(operator))
+}
+
+/// `p` Gaussian measurements of a target, without noise.
+pub fn sensed(target: Target, measurements: usize, seed: u64) -> Instance {
+    let (rows, cols) = target.matrix.shape();
+    let operator = pgflow::sensing::Gaussian::draw(rows, cols, measurements, Storage::F64, seed).unwrap();
+    with_operator(target, Box::new(operator))
+}
+
+/// An operator applied to a target, without noise.
+pub fn with_operator(target: Target, operator: Box<dyn SensingOperator>) -> Instance {
+    let data = operator.measure(&target.matrix);
+    let noise_adjoint = Some(Matrix::zeros(target.matrix.nrows(), target.matrix.ncols()));
+    Instance { target: Some(target), operator, data, noise_adjoint }
+}
+
+/// `α` times Gaussian factors.
+pub fn small_start(rows: usize, cols: usize, width: usize, scale: f64, seed: u64) -> State {
+    State::from_factors(&(gaussian(rows, width, seed) * scale), &(gaussian(cols, width, seed + 1) * scale))
+}
+
+/// An experiment under construction.
+pub struct Lab {
+    pub experiment: Experiment,
+}
+
+impl Lab {
+    pub fn new(horizon: f64, samples: usize) -> Self {
+        let record = Record {
+            horizon,
+            samples,
+            spacing: Spacing::Linear,
+            exact_times: false,
+            snapshots: true,
+            observables: DEFAULT_COLUMNS.iter().map(|name| name.to_string()).collect(),
+            stop: Stop::default(),
+        };
+        let problem = Problem::File("unused".into());
+        let experiment =
+            Experiment { name: "test".into(), seed: 0, problem, width: None, record, trajectories: vec![], comparisons: vec![] };
+        Lab { experiment }
+    }
+
+    fn trajectory(mut self, name: &str, family: &str, method: Method) -> Self {
+        let init = InitSpec { seed: 0, kind: InitKind::Gaussian, scale: 1.0 };
+        let spec = TrajectorySpec { name: name.into(), family: family.into(), init, method, cross_check: None };
+        self.experiment.trajectories.push(spec);
+        self
+    }
+
+    pub fn flow(self, name: &str, pair: Pair, rtol: f64) -> Self {
+        let tolerance = ToleranceSpec { rtol, atol: 0.0, norm: ErrorNorm::Factors };
+        self.trajectory(name, name, Method::Flow(FlowMethod::Adaptive { pair, tolerance }))
+    }
+
+    pub fn rk4(self, name: &str, step: f64) -> Self {
+        self.trajectory(name, name, Method::Flow(FlowMethod::Rk4 { step }))
+    }
+
+    pub fn descent(self, name: &str, step: f64) -> Self {
+        self.trajectory(name, name, Method::GradientDescent { step })
+    }
+
+    pub fn descents(mut self, family: &str, steps: &[f64]) -> Self {
+        for step in steps {
+            self = self.trajectory(&format!("{family}[step={step}]"), family, Method::GradientDescent { step: *step });
+        }
+        self
+    }
+
+    pub fn cross_check(mut self, tolerance: f64) -> Self {
+        self.experiment.trajectories.last_mut().unwrap().cross_check = Some(tolerance);
+        self
+    }
+
+    pub fn stop(mut self, stop: Stop) -> Self {
+        self.experiment.record.stop = stop;
+        self
+    }
+
+    /// Compares every trajectory with the first.
+    pub fn compare(mut self) -> Self {
+        let names: Vec<String> = self.experiment.trajectories.iter().map(|t| t.name.clone()).collect();
+        self.experiment.comparisons = vec![ComparisonSpec { reference: names[0].clone(), against: names[1..].to_vec() }];
+        self
+    }
+
+    /// Runs all trajectories from one start.
+    pub fn run(&self, instance: &Instance, start: &State) -> RunRecord {
+        self.run_from(instance, vec![start.clone(); self.experiment.trajectories.len()])
+    }
+
+    pub fn run_from(&self, instance: &Instance, starts: Vec<State>) -> RunRecord {
+        let mut simulation = Simulation::new(&self.experiment, instance, starts).unwrap();
+        assert!(matches!(simulation.run(&Unattended), End::Finished));
+        simulation.record()
+    }
+}
+
+/// A column of one trajectory.
+pub fn column(record: &RunRecord, trajectory: &str, name: &str) -> Vec<f64> {
+    let index = record.columns.iter().position(|column| column == name).unwrap();
+    find(record, trajectory).rows.iter().map(|row| row.values[index].unwrap_or_else(|| panic!("{name} is undefined at t = {}", row.t))).collect()
+}
+
+pub fn find<'a>(record: &'a RunRecord, trajectory: &str) -> &'a TrajectoryRecord {
+    record.trajectories.iter().find(|t| t.name == trajectory).unwrap()
+}
+
+/// `FGᵀ` at sample `index`.
+pub fn product(record: &RunRecord, trajectory: &str, index: usize) -> Matrix {
+    let snapshots = find(record, trajectory).snapshots.as_ref().unwrap();
+    multiply(Form::RightTransposed, &snapshots.f[index], &snapshots.g[index])
+}
+
+/// Slope of a least-squares line through `(ln x, ln y)`.
+pub fn order(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0.ln() / n, y + p.1.ln() / n));
+    let (xy, xx) = points.iter().fold((0.0, 0.0), |(xy, xx), p| (xy + (p.0.ln() - x) * (p.1.ln() - y), xx + (p.0.ln() - x).powi(2)));
+    xy / xx
+}
