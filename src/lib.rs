@@ -12,6 +12,8 @@
 pub mod config;
 pub mod dynamics;
 pub mod linalg;
+pub mod random;
+
 pub mod observe;
 pub mod problem;
 pub mod sensing;

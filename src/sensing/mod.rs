@@ -4,9 +4,17 @@
 //! whole batch of them. The bits of an answer depend on the instance and the point alone: not on the batch, nor on the
 //! number of threads.
 
+mod dense;
+mod error;
+mod gaussian;
 mod identity;
+mod memory;
 
+pub use dense::Dense;
+pub use error::SensingError;
+pub use gaussian::Gaussian;
 pub use identity::Identity;
+pub use memory::available_memory;
 
 use crate::linalg::{Matrix, View};
 

@@ -1,0 +1,175 @@
+//! From questions to answers: packing, the kernel on each chunk of measurements, sums over chunks.
+//!
+//! There are [`CHUNKS`] chunks, whose bounds the number of measurements fixes; each yields its part of `N` and of the loss, and the
+//! parts are added in the order of the chunks. Threads share the work, not the sums.
+
+use super::buffer::Buffer;
+use super::kernel::{BackProjection, Normal, PADDING, Products, Rows, SLAB, Scratch, packed_at, run, span};
+use super::simd::Entry;
+use crate::sensing::{Answer, BATCH, Question, write_point};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Chunks of measurements, a part of the order of summation.
+const CHUNKS: usize = 8;
+/// Chunks begin at multiples of this, so that the kernel's tiles fill them; a part of the order of summation.
+const UNIT: usize = 12;
+
+/// The measurements of chunk `c`.
+fn chunk(measurements: usize, c: usize) -> Range<usize> {
+    let units = measurements.div_ceil(UNIT);
+    let bound = |c: usize| (c * units / CHUNKS * UNIT).min(measurements);
+    bound(c)..bound(c + 1)
+}
+
+/// Entries of an ensemble, `measurements` rows that begin `stride` apart, `length` entries and then zeros.
+pub(super) struct Ensemble<E: Entry> {
+    pub(super) entries: Buffer<E>,
+    pub(super) length: usize,
+    pub(super) stride: usize,
+    pub(super) measurements: usize,
+}
+
+/// What is kept between applications; grows with the largest batch seen.
+pub(super) struct Buffers {
+    /// The points, packed.
+    points: Buffer<f64>,
+    /// Each chunk's part of `N`.
+    partial: Buffer<f64>,
+    chunks: [Scratch; CHUNKS],
+}
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Buffers { points: Buffer::empty(), partial: Buffer::empty(), chunks: std::array::from_fn(|_| Scratch::new()) }
+    }
+}
+
+/// The f64 numbers of [`Buffers`] after a batch, but for those of single blocks of rows.
+pub(super) fn workspace_numbers(length: usize, batch: usize) -> u64 {
+    let stride = length.saturating_add(2 * PADDING) as u64;
+    stride.saturating_mul((CHUNKS as u64 + 1).saturating_mul(batch.min(BATCH) as u64))
+}
+
+impl<E: Entry> Ensemble<E> {
+    fn rows(&self, which: Range<usize>) -> Rows<'_, E> {
+        Rows::new(&self.entries[which.start * self.stride..which.end * self.stride], self.stride)
+    }
+
+    /// Entries of row `i`.
+    pub(super) fn row(&self, i: usize) -> impl Iterator<Item = f64> {
+        self.entries[i * self.stride..][..self.length].iter().map(|entry| entry.to_f64())
+    }
+
+    /// Answers at most [`BATCH`] questions.
+    pub(super) fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], buffers: &mut Buffers, portable: bool) {
+        let batch = questions.len();
+        let size = batch * self.stride;
+        questions.par_iter().zip(answers.par_iter_mut()).for_each(|(question, answer)| write_point(&question.point, &mut answer.product));
+        let points = buffers.points.grow(size);
+        self.pack(answers, points);
+        let mut data = [false; BATCH];
+        data.iter_mut().zip(questions).for_each(|(data, question)| *data = question.data);
+        let mut squares = [0.0; CHUNKS * BATCH];
+        let partial = buffers.partial.grow(CHUNKS * size);
+        let (points, data, squares) = (&*points, &data[..batch], &mut squares[..CHUNKS * batch]);
+        let parts = partial.par_chunks_mut(size).zip(squares.par_chunks_mut(batch)).zip(&mut buffers.chunks);
+        parts.enumerate().with_max_len(1).for_each(|(c, ((partial, squares), scratch))| {
+            let which = chunk(self.measurements, c);
+            let y = &y[which.clone()];
+            run(Normal { rows: self.rows(which), points, data, y, partial, squares, scratch }, portable);
+        });
+        add_chunks(partial, size);
+        let total = &partial[..size];
+        answers.par_iter_mut().enumerate().for_each(|(q, answer)| {
+            answer.residual_norm_squared = squares.iter().skip(q).step_by(batch).sum();
+            for (columns, slab) in answer.matrix.as_mut_slice().chunks_mut(SLAB).zip(total.chunks_exact(SLAB * batch)) {
+                columns.copy_from_slice(&slab[q * SLAB..][..columns.len()]);
+            }
+        });
+    }
+
+    /// Packs the products of the answers, with zeros up to the stride.
+    fn pack(&self, answers: &[Answer], points: &mut [f64]) {
+        let (batch, span) = (answers.len(), span(answers.len()));
+        points.par_chunks_mut(span * batch).enumerate().for_each(|(nth, packed)| {
+            let length = packed.len() / batch;
+            for (q, answer) in answers.iter().enumerate() {
+                let columns = answer.product.as_slice().get(nth * span..).unwrap_or_default();
+                let mut fours = columns.chunks(4);
+                for k in (0..length).step_by(4) {
+                    let four = fours.next().unwrap_or_default();
+                    let to = &mut packed[packed_at(batch, q, k, length)..][..4];
+                    to[..four.len()].copy_from_slice(four);
+                    to[four.len()..].fill(0.0);
+                }
+            }
+        });
+    }
+
+    /// `A(X)`, each inner product with the bits that [`answer`](Self::answer) subtracts from `y`.
+    pub(super) fn measure(&self, x: &[f64], portable: bool) -> Vec<f64> {
+        /// Rows for a thread at a time.
+        const SHARE: usize = 32;
+        let mut point = vec![0.0; self.stride];
+        point[..self.length].copy_from_slice(x);
+        let mut products = vec![0.0; self.measurements];
+        products.par_chunks_mut(SHARE).enumerate().for_each(|(nth, out)| {
+            let rows = self.rows(nth * SHARE..nth * SHARE + out.len());
+            run(Products { rows, point: &point, out }, portable);
+        });
+        products
+    }
+
+    /// `A*(v)`, with the bits of [`answer`](Self::answer) to a question whose residual is `v`.
+    pub(super) fn adjoint(&self, v: &[f64], portable: bool) -> Vec<f64> {
+        let mut partial = vec![0.0; CHUNKS * self.stride];
+        partial.par_chunks_mut(self.stride).enumerate().with_max_len(1).for_each(|(c, partial)| {
+            let which = chunk(self.measurements, c);
+            let weights = &v[which.clone()];
+            run(BackProjection { rows: self.rows(which), weights, partial }, portable);
+        });
+        add_chunks(&mut partial, self.stride);
+        partial.truncate(self.length);
+        partial
+    }
+}
+
+/// Adds the parts, `size` numbers each, to the first: `((0 + 1) + 2) + …`, number by number.
+fn add_chunks(partial: &mut [f64], size: usize) {
+    /// Numbers that a thread adds at a time.
+    const SHARE: usize = 2048;
+    let (sums, others) = partial.split_at_mut(size);
+    sums.par_chunks_mut(SHARE).enumerate().for_each(|(nth, sums)| {
+        for other in others.chunks_exact(size) {
+            for (sum, x) in sums.iter_mut().zip(&other[nth * SHARE..]) {
+                *sum += x;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_the_measurements_evenly() {
+        for p in (1..300).chain([600, 1500, 4999, 5000]) {
+            let chunks: Vec<_> = (0..CHUNKS).map(|c| chunk(p, c)).collect();
+            assert_eq!((chunks[0].start, chunks[CHUNKS - 1].end), (0, p));
+            assert!(chunks.windows(2).all(|pair| pair[0].end == pair[1].start));
+            let full = &chunks[..CHUNKS - 1];
+            let (least, most) = (full.iter().map(Range::len).min().unwrap(), chunks.iter().map(Range::len).max().unwrap());
+            assert!(most <= least + UNIT, "{p}: {chunks:?}");
+        }
+    }
+
+    /// The bounds are a part of the order of summation: another split is another number.
+    #[test]
+    fn bounds_are_what_they_were() {
+        let bounds = |p| (0..CHUNKS).map(|c| chunk(p, c).end).collect::<Vec<_>>();
+        assert_eq!(bounds(600), [72, 144, 216, 300, 372, 444, 516, 600]);
+        assert_eq!(bounds(7), [0, 0, 0, 0, 0, 0, 0, 7]);
+    }
+}

@@ -1,0 +1,219 @@
+//! The fused normal operator on one chunk of measurements: residuals `r_i = y_i − ⟨A_i, X⟩` and back-projection `Σ_i r_i A_i` while
+//! the rows are in cache, for one or more points.
+//!
+//! **The bits.** Lane `l` of `⟨A_i, X⟩` adds the products of entries `4k + l`, `k = 0, 1, …`, by fused multiply-add from +0; then
+//! `(l₀ + l₂) + (l₁ + l₃)`. Back-projection adds `r_i A_i` by fused multiply-add from +0, rows ascending in the chunk; so do the squares
+//! `r_i²`. Storing an accumulator and loading it again rounds nothing: register tiles, blocks of rows, spans of columns and prefetching
+//! change no bit and may depend on the batch and the storage.
+//!
+//! **Layout.** Rows lie `stride` apart, `stride` a multiple of [`PADDING`], padded with zeros. Points are packed by [`packed_at`], the
+//! chunk's part of `N` as (slab of 8 columns)(point)(8).
+
+use super::buffer::Buffer;
+#[cfg(target_arch = "x86_64")]
+use super::simd::Avx2;
+use super::simd::{Entry, Lanes, Portable};
+use std::ops::Range;
+
+mod blocked;
+mod pipelined;
+
+/// Rows and points are padded with zeros to a multiple of this.
+pub(super) const PADDING: usize = 16;
+/// Columns that the partial sums of `N` keep together.
+pub(super) const SLAB: usize = 8;
+/// Points of a tile of inner products, and so of the packing.
+const TILE: usize = 2;
+
+/// Rows of the ensemble.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a, E> {
+    entries: &'a [E],
+    count: usize,
+    stride: usize,
+}
+
+impl<'a, E: Entry> Rows<'a, E> {
+    /// Rows that lie `stride` apart.
+    ///
+    /// # Panics
+    /// If `stride` is not a positive multiple of [`PADDING`] or the entries are not whole rows.
+    pub(super) fn new(entries: &'a [E], stride: usize) -> Self {
+        assert!(stride > 0 && stride.is_multiple_of(PADDING) && entries.len().is_multiple_of(stride));
+        Rows { entries, count: entries.len() / stride, stride }
+    }
+
+    fn start(&self) -> *const E {
+        self.entries.as_ptr()
+    }
+}
+
+/// Columns that are packed, and multiplied, together: a span of a few rows and points fits into the first-level cache.
+pub(super) fn span(batch: usize) -> usize {
+    if batch <= 4 { 512 } else { 256 }
+}
+
+/// Where columns `k .. k + 4` of `point` are, counted from the start of their span, which has `length` columns; `k` is a multiple
+/// of 4 that counts from the start of the span too. The order is (tile of points)(k/4)(point in tile)(4).
+pub(super) fn packed_at(batch: usize, point: usize, k: usize, length: usize) -> usize {
+    let first = point - point % TILE;
+    let width = TILE.min(batch - first);
+    first * length + k * width + 4 * (point - first)
+}
+
+/// Buffers of one chunk.
+pub(super) struct Scratch {
+    /// Lanes of the inner products of a block: (row)(point)(4).
+    sums: Buffer<f64>,
+    /// Residuals of a block.
+    residuals: Buffer<f64>,
+}
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Scratch { sums: Buffer::empty(), residuals: Buffer::empty() }
+    }
+}
+
+/// Something to be computed over lanes.
+pub(super) trait Job {
+    /// Does it.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `L`.
+    unsafe fn run<L: Lanes>(self);
+}
+
+/// Whether the processor has what [`Avx2`](super::simd) needs.
+pub(super) fn has_vector_instructions() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Does a job, with vector instructions if the processor has them and `portable` is not set.
+pub(super) fn run(job: impl Job, portable: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if !portable && has_vector_instructions() {
+        // SAFETY: the processor has both, as was just asked.
+        return unsafe { run_avx2(job) };
+    }
+    let _ = portable;
+    // SAFETY: the portable lanes need no special instructions.
+    unsafe { job.run::<Portable>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn run_avx2(job: impl Job) {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe { job.run::<Avx2>() }
+}
+
+/// The normal operator on a chunk of rows.
+pub(super) struct Normal<'a, E> {
+    /// The rows.
+    pub(super) rows: Rows<'a, E>,
+    /// The points, packed; `data.len()` times the stride.
+    pub(super) points: &'a [f64],
+    /// For each point, whether the residual is `y − A(X)` or `0 − A(X)`.
+    pub(super) data: &'a [bool],
+    /// `y` of these rows.
+    pub(super) y: &'a [f64],
+    /// The chunk's part of `N`; as long as `points`.
+    pub(super) partial: &'a mut [f64],
+    /// The chunk's part of `‖y − A(X)‖²`, one a point.
+    pub(super) squares: &'a mut [f64],
+    /// Buffers.
+    pub(super) scratch: &'a mut Scratch,
+}
+
+impl<E: Entry> Normal<'_, E> {
+    /// `y_i` or 0.
+    #[inline(always)]
+    fn target(&self, row: usize, point: usize) -> f64 {
+        if self.data[point] { self.y[row] } else { 0.0 }
+    }
+}
+
+impl<E: Entry> Job for Normal<'_, E> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(mut self) {
+        let (batch, size) = (self.data.len(), self.data.len() * self.rows.stride);
+        // What the pointers below rely on.
+        assert!(self.points.len() == size && self.partial.len() == size);
+        assert!(self.y.len() == self.rows.count && self.squares.len() == batch);
+        self.squares.fill(0.0);
+        if self.rows.count == 0 {
+            self.partial.fill(0.0);
+            return;
+        }
+        // SAFETY: the slices have the lengths just asserted; the instructions are the caller's promise.
+        unsafe {
+            match batch {
+                0 => {}
+                1 => pipelined::normal::<L, E, 1>(&mut self),
+                2 => pipelined::normal::<L, E, 2>(&mut self),
+                _ => blocked::normal::<L, E>(&mut self),
+            }
+        }
+    }
+}
+
+/// `⟨A_i, X⟩` for a single packed point.
+pub(super) struct Products<'a, E> {
+    /// The rows.
+    pub(super) rows: Rows<'a, E>,
+    /// The point; as long as the stride.
+    pub(super) point: &'a [f64],
+    /// The inner products, one a row.
+    pub(super) out: &'a mut [f64],
+}
+
+impl<E: Entry> Job for Products<'_, E> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        assert!(self.point.len() == self.rows.stride && self.out.len() == self.rows.count);
+        for (i, out) in self.out.iter_mut().enumerate() {
+            // SAFETY: row `i` is one of the rows, the point has a stride's length, the instructions are the caller's promise.
+            unsafe {
+                let mut sums = [[L::zero()]];
+                let row = self.rows.start().add(i * self.rows.stride);
+                pipelined::products::<L, E, 1, 1>(row, self.rows.stride, self.point.as_ptr(), &mut sums);
+                *out = L::sum(sums[0][0]);
+            }
+        }
+    }
+}
+
+/// `Σ_i v_i A_i` over a chunk of rows.
+pub(super) struct BackProjection<'a, E> {
+    /// The rows.
+    pub(super) rows: Rows<'a, E>,
+    /// `v` of these rows.
+    pub(super) weights: &'a [f64],
+    /// The sum; as long as the stride.
+    pub(super) partial: &'a mut [f64],
+}
+
+impl<E: Entry> Job for BackProjection<'_, E> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        assert!(self.weights.len() == self.rows.count && self.partial.len() == self.rows.stride);
+        self.partial.fill(0.0);
+        for (i, &weight) in self.weights.iter().enumerate() {
+            // SAFETY: row `i` is one of the rows, the sum has a stride's length, the instructions are the caller's promise.
+            unsafe {
+                let row = self.rows.start().add(i * self.rows.stride);
+                pipelined::back_project::<L, E, 1, 1>(row, self.rows.stride, &[[weight]], self.partial.as_mut_ptr());
+            }
+        }
+    }
+}
+
+/// Consecutive ranges of at most `step` that make up `whole`.
+fn steps(whole: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = whole.end;
+    whole.step_by(step).map(move |start| start..(start + step).min(end))
+}
