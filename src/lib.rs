@@ -12,7 +12,9 @@
 pub mod config;
 pub mod dynamics;
 pub mod linalg;
+pub mod random;
 pub mod observe;
+pub mod output;
 pub mod problem;
 pub mod sensing;
 pub mod simulation;
