@@ -12,10 +12,10 @@
 pub mod config;
 pub mod dynamics;
 pub mod linalg;
-pub mod random;
 pub mod observe;
 pub mod output;
 pub mod problem;
+pub mod random;
 pub mod sensing;
 pub mod simulation;
 pub mod stepper;

@@ -71,12 +71,7 @@ fn generate(target: &TargetSpec, sensing: &SensingSpec) -> Result<BuiltProblem, 
 ///
 /// # Errors
 /// An ensemble that does not fit in memory.
-pub fn build_operator(
-    sensing: &SensingSpec,
-    rows: usize,
-    cols: usize,
-    rank: usize,
-) -> Result<Box<dyn SensingOperator>, ProblemError> {
+pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> Result<Box<dyn SensingOperator>, ProblemError> {
     check_fits(sensing, rows, cols, rank)?;
     match sensing.ensemble {
         Ensemble::Identity => Ok(Box::new(Identity::new(rows, cols))),

@@ -118,7 +118,9 @@ pub enum ProblemError {
         rank: usize,
     },
     /// Factors from a file that brings none.
-    #[error("the initial factors are to come from the instance's file, which brings no f0 and g0; add them or choose an init of another kind")]
+    #[error(
+        "the initial factors are to come from the instance's file, which brings no f0 and g0; add them or choose an init of another kind"
+    )]
     NoFactors,
     /// Factors of another shape.
     #[error("{name} is {}×{}, expected {}×{}; correct the file or model.width", found.0, found.1, expected.0, expected.1)]

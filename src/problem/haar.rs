@@ -47,8 +47,7 @@ mod tests {
     #[test]
     fn trace_moments_are_those_of_haar_measure() {
         let draws = 2000;
-        let traces: Vec<f64> =
-            (0..draws).map(|i| semi_orthogonal(&mut stream(11, Purpose::Initialisation, i), 3, 3).trace()).collect();
+        let traces: Vec<f64> = (0..draws).map(|i| semi_orthogonal(&mut stream(11, Purpose::Initialisation, i), 3, 3).trace()).collect();
         let mean = traces.iter().sum::<f64>() / draws as f64;
         let square = traces.iter().map(|t| t * t).sum::<f64>() / draws as f64;
         assert!(mean.abs() < 0.11, "mean {mean}");

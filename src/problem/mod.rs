@@ -11,6 +11,7 @@ mod memory;
 mod npz;
 mod target;
 
+pub(crate) use archive::row_major;
 pub use archive::{ArchiveReader, ArchiveWriter};
 pub use build::{BuiltProblem, build_instance, build_operator};
 pub use error::ProblemError;

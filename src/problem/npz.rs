@@ -127,7 +127,8 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
         (OperatorKind::Identity, None) => {
             let factors = factors.as_ref().map(|factors| (factors.f.nrows(), factors.g.nrows()));
             let shape = target.as_ref().map(Matrix::shape).or(factors);
-            let (rows, cols) = shape.ok_or_else(|| file.missing("operator_shape", "no other array tells the identity's rows and columns"))?;
+            let (rows, cols) =
+                shape.ok_or_else(|| file.missing("operator_shape", "no other array tells the identity's rows and columns"))?;
             [data.len(), rows, cols]
         }
     };
@@ -246,7 +247,8 @@ impl InstanceFile<'_> {
             return Err(self.archive.error("operator_shape", format!("is {told:?}, but \"operator\" has shape {}", shape_text(&shape))));
         }
         if kind == OperatorKind::Identity && rows.checked_mul(cols) != Some(p) {
-            let reason = format!("p = {p}, but full observation of {rows}×{cols} matrices has {} measurements", rows as u128 * cols as u128);
+            let reason =
+                format!("p = {p}, but full observation of {rows}×{cols} matrices has {} measurements", rows as u128 * cols as u128);
             return Err(self.archive.error("operator_kind", format!("is \"identity\" with {reason}")));
         }
         equal("y", &[data.len()], &[p], "(one entry a measurement)")?;
