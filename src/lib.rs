@@ -9,13 +9,16 @@
 //!
 //! Each module imports only modules listed above it.
 
+// In the order of the layout: `config` and `linalg` stand on nothing of this crate.
 pub mod config;
-pub mod dynamics;
 pub mod linalg;
 pub mod random;
-
-pub mod observe;
-pub mod problem;
 pub mod sensing;
-pub mod simulation;
+pub mod dynamics;
+pub mod problem;
 pub mod stepper;
+pub mod theory;
+pub mod observe;
+pub mod simulation;
+pub mod output;
+pub mod cli;

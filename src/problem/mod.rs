@@ -1,5 +1,24 @@
 //! What all trajectories of an experiment share: target, measurements, initialisation.
 
+mod archive;
+mod build;
+mod error;
+mod file;
+mod haar;
+mod init;
 mod instance;
+mod memory;
+mod npz;
+mod target;
 
+pub(crate) use archive::row_major;
+pub use archive::{ArchiveReader, ArchiveWriter};
+pub use build::{BuiltProblem, build_instance, build_operator};
+pub use error::ProblemError;
+pub use file::read_matrix;
+pub use haar::{gaussian_matrix, semi_orthogonal};
+pub use init::{InitialFactors, initial_state};
 pub use instance::{Instance, Target};
+pub use memory::{available_memory, require_memory};
+pub use npz::{InstanceArrays, OperatorArray, OperatorKind, read_instance, write_instance};
+pub use target::{best_approximation, build_target, target_shape};

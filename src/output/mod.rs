@@ -1,0 +1,26 @@
+//! What a run leaves on disk: one file per format, each written whole or not at all.
+
+mod atomic;
+mod checkpoint;
+mod digest;
+mod directory;
+mod error;
+mod manifest;
+mod provenance;
+mod snapshots;
+mod tables;
+
+pub use atomic::{AtomicWriter, write_atomically};
+pub use checkpoint::{CHECKPOINT_VERSION, CheckpointError, checkpoint_configuration, load_checkpoint, save_checkpoint};
+pub use digest::Digest;
+pub use directory::{
+    CHECKPOINT, COMPARISON, CONFIG, Existing, MANIFEST, REPORT, RunDirectory, SNAPSHOTS, SPECTRUM, TRAJECTORIES, default_directory,
+};
+pub use error::OutputError;
+pub use manifest::{
+    CrossCheckSummary, InstanceSummary, MANIFEST_SCHEMA, Manifest, OutcomeSummary, RunDescription, Status, TrajectorySummary,
+    write_manifest,
+};
+pub use provenance::{cpu_features, dependency_versions, git_commit, lock_digest};
+pub use snapshots::write_snapshots;
+pub use tables::{write_comparison, write_spectrum, write_trajectories};

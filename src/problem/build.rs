@@ -1,0 +1,109 @@
+//! From an experiment to its instance.
+
+use super::memory::{available_memory, dense_bytes, require_memory};
+use super::npz::{OperatorKind, read_instance};
+use super::{InitialFactors, Instance, ProblemError, build_target, target_shape};
+use crate::config::{Ensemble, Experiment, Measurements, Problem, SensingSpec, Storage, TargetKind, TargetSpec};
+use crate::linalg::Matrix;
+use crate::random::{Purpose, stream};
+use crate::sensing::{Identity, SensingOperator};
+use rand_distr::{Distribution, StandardNormal};
+
+/// What an experiment's section on its problem makes.
+#[derive(Debug)]
+pub struct BuiltProblem {
+    /// The instance.
+    pub instance: Instance,
+    /// The initial factors, if the instance's file brings them.
+    pub factors: Option<InitialFactors>,
+    /// How its operator is exported.
+    pub kind: OperatorKind,
+}
+
+/// The instance of an experiment: target, operator, `y = A(Y) + e`, `A*(e)`.
+///
+/// The noise has independent entries `N(0, noise²)`, drawn in the order of the measurements from stream 0 of [`Purpose::Noise`] with the
+/// seed of `[sensing.*]`. Without noise `y` is `A(Y)` to the last bit and `A*(e)` is zero.
+///
+/// # Errors
+/// Those of [`build_target`], [`build_operator`] and [`read_instance`]. An ensemble that does not fit in memory is refused before
+/// anything of its size is allocated, and, where its size does not depend on the target's numerical rank, before the target is read.
+pub fn build_instance(experiment: &Experiment) -> Result<BuiltProblem, ProblemError> {
+    match &experiment.problem {
+        Problem::Generated { target, sensing } => generate(target, sensing),
+        Problem::File(path) => read_instance(path)?.into_problem(path),
+    }
+}
+
+fn generate(target: &TargetSpec, sensing: &SensingSpec) -> Result<BuiltProblem, ProblemError> {
+    let (rows, cols) = target_shape(target)?;
+    let known_rank = match (&target.kind, sensing.ensemble) {
+        (TargetKind::Random { singular_values, .. }, _) => Some(singular_values.len()),
+        (TargetKind::File { rank: Some(rank), .. }, _) => Some((*rank).min(rows).min(cols)),
+        (TargetKind::File { rank: None, .. }, Ensemble::Gaussian { measurements: Measurements::Count(_), .. }) => Some(1),
+        (TargetKind::File { rank: None, .. }, _) => None,
+    };
+    if let Some(rank) = known_rank {
+        check_fits(sensing, rows, cols, rank)?;
+    }
+    let target = build_target(target)?;
+    let operator = build_operator(sensing, rows, cols, target.rank())?;
+    let mut data = operator.measure(&target.matrix);
+    let noise_adjoint = if sensing.noise == 0.0 {
+        Matrix::zeros(rows, cols)
+    } else {
+        let mut rng = stream(sensing.seed, Purpose::Noise, 0);
+        let noise: Vec<f64> = data.iter().map(|_| sensing.noise * Distribution::<f64>::sample(&StandardNormal, &mut rng)).collect();
+        for (value, e) in data.iter_mut().zip(&noise) {
+            *value += e;
+        }
+        operator.adjoint(&noise)
+    };
+    let kind = match sensing.ensemble {
+        Ensemble::Gaussian { .. } => OperatorKind::Dense,
+        Ensemble::Identity => OperatorKind::Identity,
+    };
+    let instance = Instance { target: Some(target), operator, data, noise_adjoint: Some(noise_adjoint) };
+    Ok(BuiltProblem { instance, factors: None, kind })
+}
+
+/// The operator of a specification, for a target of shape `rows × cols` and rank `rank`.
+///
+/// # Errors
+/// An ensemble that does not fit in memory.
+pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> Result<Box<dyn SensingOperator>, ProblemError> {
+    check_fits(sensing, rows, cols, rank)?;
+    match sensing.ensemble {
+        Ensemble::Identity => Ok(Box::new(Identity::new(rows, cols))),
+        Ensemble::Gaussian { measurements, storage } => {
+            let p = measurements.count(rows, cols, rank);
+            gaussian(rows, cols, p, storage, sensing.seed)
+        }
+    }
+}
+
+/// PLUG IN AT MERGE: `Gaussian::draw(rows, cols, p, storage, seed)`, its error into [`ProblemError::Operator`].
+fn gaussian(_rows: usize, _cols: usize, _p: usize, _storage: Storage, _seed: u64) -> Result<Box<dyn SensingOperator>, ProblemError> {
+    Err(ProblemError::Operator("sensing.gaussian is not connected in this build".to_owned()))
+}
+
+/// PLUG IN AT MERGE: `Dense::from_rows(...)`. `entries` holds `A_0/√p, A_1/√p, …`, each `rows × cols` in column-major order.
+pub(super) fn dense(rows: usize, cols: usize, entries: Vec<f64>) -> Result<Box<dyn SensingOperator>, ProblemError> {
+    let p = entries.len() / (rows * cols).max(1);
+    Err(ProblemError::Operator(format!("a dense operator of {p} {rows}×{cols} measurements is not connected in this build")))
+}
+
+/// Refuses an ensemble that does not fit in memory.
+fn check_fits(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> Result<(), ProblemError> {
+    let Ensemble::Gaussian { measurements, storage } = sensing.ensemble else {
+        return Ok(());
+    };
+    let p = measurements.count(rows, cols, rank);
+    let (entry, narrower) = match storage {
+        Storage::F64 => (8, ", storage = \"f32\" (half the size)"),
+        Storage::F32 => (4, ""),
+    };
+    let what = format!("sensing.gaussian with {p} measurements of {rows}×{cols} matrices");
+    let remedy = format!("use fewer measurements{narrower}, a smaller target, or sensing.identity");
+    require_memory(&what, dense_bytes(p, rows, cols, entry), available_memory(), &remedy)
+}

@@ -1,0 +1,189 @@
+//! What can be wrong with a problem's data.
+
+use crate::linalg::DecompositionError;
+use std::path::PathBuf;
+
+/// A target, an ensemble, initial factors or an instance file that cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemError {
+    /// A file cannot be opened or read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file's ending names no format that is read.
+    #[error("target.file = {}: its format is told by its ending, which must be .png, .csv or .npy", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is not what its ending says, or holds what a matrix cannot.
+    #[error("{}: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A cell of a table is no finite number.
+    #[error("{}, line {line}, column {column}: {reason}", path.display())]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A rank beyond the matrix's shape.
+    #[error("target.rank = {rank}: {origin} is {rows}×{cols}, so its rank is at most {}; lower target.rank or set it to \"full\"", rows.min(cols))]
+    Rank {
+        /// The rank asked for.
+        rank: usize,
+        /// What the matrix is.
+        origin: String,
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+    },
+    /// A matrix of smaller rank than was asked for.
+    #[error(
+        "target.rank = {rank}: {origin} has numerical rank {found} (σ_{rank}/σ₁ = {ratio:.1e}), so it has no approximation of rank exactly \
+         {rank}; lower target.rank to {found} or less, or set it to \"full\""
+    )]
+    RankDeficient {
+        /// The rank asked for.
+        rank: usize,
+        /// What the matrix is.
+        origin: String,
+        /// Number of singular values above `mn·ε·σ₁`.
+        found: usize,
+        /// `σ_rank/σ₁`.
+        ratio: f64,
+    },
+    /// A target without information.
+    #[error("{origin} is zero; a target needs at least one entry that is not")]
+    ZeroTarget {
+        /// What the matrix is.
+        origin: String,
+    },
+    /// Singular values that are none.
+    #[error("target.singular_values = {values:?}: must be positive, finite, descending, and at least one")]
+    Spectrum {
+        /// The values asked for.
+        values: Vec<f64>,
+    },
+    /// A decomposition failed.
+    #[error("{origin}: {source}")]
+    Decomposition {
+        /// What was decomposed.
+        origin: String,
+        /// Why.
+        source: DecompositionError,
+    },
+    /// Something that does not fit in memory.
+    #[error("{what} needs {} of memory, of which {} can be had; {remedy}", human_bytes(*required), human_bytes(u128::from(*available)))]
+    Memory {
+        /// What.
+        what: String,
+        /// Bytes it needs.
+        required: u128,
+        /// Bytes that can be had.
+        available: u64,
+        /// What to do.
+        remedy: String,
+    },
+    /// An ensemble that cannot be made.
+    #[error("{0}")]
+    Operator(String),
+    /// No width was given.
+    #[error("model.width is missing: the number of columns of the factors must be given where the instance's file brings no f0 and g0")]
+    NoWidth,
+    /// Spectral initialisation without a target.
+    #[error("init.spectral needs the target's singular vectors, and the instance has no target; use init.gaussian or init.orthogonal")]
+    NoTarget,
+    /// Spectral initialisation in factors that are too narrow.
+    #[error("init.spectral needs model.width ≥ rank: width = {width}, rank = {rank}; raise model.width to {rank} or more")]
+    NarrowSpectral {
+        /// `h`
+        width: usize,
+        /// `r`
+        rank: usize,
+    },
+    /// Factors from a file that brings none.
+    #[error(
+        "the initial factors are to come from the instance's file, which brings no f0 and g0; add them or choose an init of another kind"
+    )]
+    NoFactors,
+    /// Factors of another shape.
+    #[error("{name} is {}×{}, expected {}×{}; correct the file or model.width", found.0, found.1, expected.0, expected.1)]
+    FactorShape {
+        /// `f0` or `g0`.
+        name: &'static str,
+        /// What is needed.
+        expected: (usize, usize),
+        /// What is there.
+        found: (usize, usize),
+    },
+    /// An array that must be there.
+    #[error("{}: array {array:?} is missing: {reason}", path.display())]
+    MissingArray {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        array: String,
+        /// Why it is needed.
+        reason: String,
+    },
+    /// An array that means nothing here.
+    #[error("{}: array {array:?} is unknown; allowed are {allowed}", path.display())]
+    UnknownArray {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        array: String,
+        /// All names.
+        allowed: String,
+    },
+    /// An array of another shape.
+    #[error("{}: array {array:?} has shape {found}, expected {expected}", path.display())]
+    ArrayShape {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        array: String,
+        /// What is needed, in words.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// An array whose contents cannot be used.
+    #[error("{}: array {array:?}: {reason}", path.display())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        array: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+}
+
+/// `12.3 GiB`, for messages.
+pub(crate) fn human_bytes(bytes: u128) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}

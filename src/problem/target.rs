@@ -1,0 +1,99 @@
+//! The target `Y`.
+
+use super::file::{matrix_shape, read_matrix};
+use super::{ProblemError, Target, semi_orthogonal};
+use crate::config::{TargetKind, TargetSpec};
+use crate::linalg::{DecompositionError, Form, Matrix, multiply, thin_svd};
+use crate::random::{Purpose, stream};
+
+/// The target that a specification describes.
+///
+/// - Random: `Y = U diag(σ) Vᵀ` with Haar-distributed `U` (`m × r`, stream 0 of [`Purpose::Target`]) and `V` (`n × r`, stream 1); the
+///   triples kept are exactly those that `Y` was made of.
+/// - From a file (formats: [`read_matrix`](super::read_matrix)): the [best approximation](best_approximation) of the given rank over its
+///   `σ₁`, or without a rank the matrix as it is, whose rank is then the number of singular values above `mn·ε·σ₁`.
+///
+/// # Errors
+/// Singular values that are none, a rank beyond the shape or beyond the matrix's numerical rank, a zero matrix, a file that cannot
+/// be read.
+pub fn build_target(spec: &TargetSpec) -> Result<Target, ProblemError> {
+    match &spec.kind {
+        TargetKind::Random { rows, cols, singular_values } => random(spec.seed, *rows, *cols, singular_values),
+        TargetKind::File { path, rank } => {
+            let origin = path.display().to_string();
+            let matrix = read_matrix(path, &|rows, cols| rank.map_or(Ok(()), |rank| check_rank(rank, rows, cols, &origin)))?;
+            match rank {
+                Some(rank) => best_approximation(&matrix, *rank, &origin),
+                None => as_it_is(matrix, &origin),
+            }
+        }
+    }
+}
+
+/// The shape `(m, n)` of the target, without computing it; of a file only the header is read, except for `.csv`.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn target_shape(spec: &TargetSpec) -> Result<(usize, usize), ProblemError> {
+    match &spec.kind {
+        TargetKind::Random { rows, cols, .. } => Ok((*rows, *cols)),
+        TargetKind::File { path, .. } => matrix_shape(path),
+    }
+}
+
+/// The best approximation of rank `rank` to `matrix` in every unitarily invariant norm (Eckart and Young), divided by its `σ₁`:
+/// `Y = U_r diag(σ_i/σ₁) V_rᵀ`. `origin` names the matrix in messages.
+///
+/// # Errors
+/// A rank that is 0 or beyond the shape; a matrix with fewer than `rank` singular values above `mn·ε·σ₁`, or that is not finite.
+pub fn best_approximation(matrix: &Matrix, rank: usize, origin: &str) -> Result<Target, ProblemError> {
+    check_rank(rank, matrix.nrows(), matrix.ncols(), origin)?;
+    let svd = thin_svd(matrix).map_err(|source| decomposition(origin, source))?;
+    let largest = svd.values.first().copied().unwrap_or(0.0);
+    if largest == 0.0 {
+        return Err(ProblemError::ZeroTarget { origin: origin.to_owned() });
+    }
+    let threshold = largest * f64::EPSILON * matrix.len() as f64;
+    let found = svd.values.iter().filter(|&&value| value > threshold).count();
+    if found < rank {
+        let ratio = svd.values[rank - 1] / largest;
+        return Err(ProblemError::RankDeficient { rank, origin: origin.to_owned(), found, ratio });
+    }
+    let values = svd.values.iter().take(rank).map(|value| value / largest).collect();
+    Ok(from_triples(svd.left.columns(0, rank).into_owned(), values, svd.right.columns(0, rank).into_owned()))
+}
+
+fn random(seed: u64, rows: usize, cols: usize, values: &[f64]) -> Result<Target, ProblemError> {
+    let positive = values.iter().all(|value| value.is_finite() && *value > 0.0);
+    if values.is_empty() || !positive || values.windows(2).any(|pair| pair[0] < pair[1]) {
+        return Err(ProblemError::Spectrum { values: values.to_vec() });
+    }
+    check_rank(values.len(), rows, cols, "the random target")?;
+    let left = semi_orthogonal(&mut stream(seed, Purpose::Target, 0), rows, values.len());
+    let right = semi_orthogonal(&mut stream(seed, Purpose::Target, 1), cols, values.len());
+    Ok(from_triples(left, values.to_vec(), right))
+}
+
+fn as_it_is(matrix: Matrix, origin: &str) -> Result<Target, ProblemError> {
+    let target = Target::from_matrix(matrix, None).map_err(|source| decomposition(origin, source))?;
+    if target.rank() == 0 { Err(ProblemError::ZeroTarget { origin: origin.to_owned() }) } else { Ok(target) }
+}
+
+fn from_triples(left: Matrix, values: Vec<f64>, right: Matrix) -> Target {
+    let mut scaled = left.clone();
+    for (mut column, value) in scaled.column_iter_mut().zip(&values) {
+        column *= *value;
+    }
+    Target { matrix: multiply(Form::RightTransposed, &scaled, &right), left, values, right }
+}
+
+fn check_rank(rank: usize, rows: usize, cols: usize, origin: &str) -> Result<(), ProblemError> {
+    if (1..=rows.min(cols)).contains(&rank) {
+        return Ok(());
+    }
+    Err(ProblemError::Rank { rank, origin: origin.to_owned(), rows, cols })
+}
+
+fn decomposition(origin: &str, source: DecompositionError) -> ProblemError {
+    ProblemError::Decomposition { origin: origin.to_owned(), source }
+}
