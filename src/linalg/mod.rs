@@ -1,14 +1,27 @@
 //! Dense linear algebra that the rest of the crate stands on: owned matrices from nalgebra, products and
-//! decompositions from faer (sequential, so that bits do not depend on threads).
+//! decompositions from faer.
+//!
+//! Every call into faer passes `Par::Seq`, so that bits do not depend on threads, whatever faer's global setting is and
+//! whichever of its features another crate of the build turns on. Decompositions first divide by a power of two that brings the
+//! largest entry into `[1, 2)`: matrices of size 1e-200 and 1e200 are treated like those of size one, with the same digits.
 
+mod cholesky;
+mod eigen;
 mod norms;
+mod principal_angles;
 mod product;
+mod qr;
+mod scaled;
 mod svd;
 mod view;
 
+pub use cholesky::{cholesky, solve_lower_triangular};
+pub use eigen::{SymmetricEigen, symmetric_eigen};
 pub use norms::{frobenius, frobenius_squared, inner, operator_norm, operator_norm_symmetric};
+pub use principal_angles::largest_principal_angle_sine;
 pub use product::{Form, multiply, multiply_into};
-pub use svd::{DecompositionError, ThinSvd, singular_values, singular_values_of_product, thin_qr, thin_svd};
+pub use qr::thin_qr;
+pub use svd::{DecompositionError, ThinSvd, singular_values, singular_values_of_product, thin_svd, thin_svd_of_product};
 pub use view::View;
 
 /// A real matrix, column-major.

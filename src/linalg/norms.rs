@@ -1,6 +1,7 @@
 //! Norms of matrices.
 
-use super::{Matrix, View, svd};
+use super::scaled::Scaled;
+use super::{Form, Matrix, View, eigen, multiply};
 
 /// `⟨A, B⟩ = Σ_ij A_ij B_ij`.
 pub fn inner(a: &Matrix, b: &Matrix) -> f64 {
@@ -12,7 +13,7 @@ pub fn frobenius_squared(a: &Matrix) -> f64 {
     inner(a, a)
 }
 
-/// `‖A‖_F`, safe against overflow and underflow of the squares.
+/// `‖A‖_F`, safe against overflow and underflow of the squares. NaN if an entry is NaN, else infinite if one is.
 pub fn frobenius(a: &Matrix) -> f64 {
     let largest = a.amax();
     if largest == 0.0 || !largest.is_finite() {
@@ -24,12 +25,39 @@ pub fn frobenius(a: &Matrix) -> f64 {
     largest * a.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
 }
 
-/// `‖A‖_op`, the largest singular value. NaN if `A` is not finite.
+/// `‖A‖_op`, the largest singular value: the root of the largest eigenvalue of the smaller Gram matrix. NaN if `A` is not
+/// finite, 0 if it is empty.
+///
+/// Squaring halves the digits of *small* singular values only; the relative error of the largest one is a few units of
+/// round-off times `√min(m, n)`. A power of two taken out first keeps the squares in range.
 pub fn operator_norm<'a>(a: impl Into<View<'a>>) -> f64 {
-    svd::singular_values(a).map_or(f64::NAN, |values| values.first().copied().unwrap_or(0.0))
+    let Ok(scaled) = Scaled::of(a.into()) else { return f64::NAN };
+    let a = &scaled.matrix;
+    let norm = match a.nrows().min(a.ncols()) {
+        0 => 0.0,
+        1 => frobenius(a),
+        _ => {
+            let form = if a.nrows() > a.ncols() { Form::LeftTransposed } else { Form::RightTransposed };
+            match eigen::eigenvalues_of_scaled(&multiply(form, a, a)) {
+                Ok(values) => values.last().map_or(0.0, |largest| largest.max(0.0).sqrt()),
+                Err(_) => f64::NAN,
+            }
+        }
+    };
+    scaled.restore(norm)
 }
 
-/// `‖S‖_op` of a symmetric matrix: its largest eigenvalue in absolute value. NaN if `S` is not finite.
+/// `‖S‖_op` of a symmetric matrix: its largest eigenvalue in absolute value. Only the lower triangle is read, but NaN comes
+/// back if any entry of `S` is not finite.
+///
+/// # Panics
+/// If `S` is not square.
 pub fn operator_norm_symmetric(s: &Matrix) -> f64 {
-    operator_norm(s)
+    assert_eq!(s.nrows(), s.ncols(), "a symmetric matrix is square");
+    let Ok(scaled) = Scaled::of(View::of(s)) else { return f64::NAN };
+    let largest = eigen::eigenvalues_of_scaled(&scaled.matrix).map(|values| match (values.first(), values.last()) {
+        (Some(lowest), Some(highest)) => lowest.abs().max(highest.abs()),
+        _ => 0.0,
+    });
+    largest.map_or(f64::NAN, |norm| scaled.restore(norm))
 }

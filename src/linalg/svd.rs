@@ -1,6 +1,10 @@
-//! Singular value and QR decompositions.
+//! Singular value decompositions.
 
-use super::{Form, Matrix, View, multiply};
+use super::scaled::{Scaled, times_power_of_two};
+use super::{Form, Matrix, View, multiply, thin_qr};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::svd::{ComputeSvdVectors, SvdParams, svd, svd_scratch};
+use faer::{Auto, MatMut, Par, Spec, diag::DiagMut};
 
 /// A decomposition that could not be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,8 +14,11 @@ pub enum DecompositionError {
     #[error("the matrix has an entry that is not finite")]
     NotFinite,
     /// The iteration did not converge.
-    #[error("the singular value iteration did not converge")]
+    #[error("the iteration for singular values or eigenvalues did not converge")]
     NoConvergence,
+    /// A pivot of a Cholesky factorisation is not positive.
+    #[error("the matrix is not positive definite to working precision")]
+    NotPositiveDefinite,
 }
 
 /// `A = U diag(σ) Vᵀ` with `k = min(m, n)` columns in `U` and `V`, σ descending.
@@ -25,55 +32,123 @@ pub struct ThinSvd {
     pub right: Matrix,
 }
 
-fn owned(a: faer::MatRef<'_, f64>) -> Matrix {
-    Matrix::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)])
-}
-
-fn check_finite(a: View<'_>) -> Result<(), DecompositionError> {
-    let finite = (0..a.ncols()).all(|j| a.column(j).iter().all(|x| x.is_finite()));
-    if finite { Ok(()) } else { Err(DecompositionError::NotFinite) }
-}
-
-/// The thin singular value decomposition.
+/// The thin singular value decomposition. Singular values have an absolute error of a modest multiple of `ε σ₁`; columns of
+/// `U` and `V` are orthonormal to round-off, also those of zero singular values.
 ///
 /// # Errors
 /// Entries that are not finite, or no convergence.
 pub fn thin_svd<'a>(a: impl Into<View<'a>>) -> Result<ThinSvd, DecompositionError> {
-    let a = a.into();
-    check_finite(a)?;
-    let svd = a.as_faer().thin_svd().map_err(|_| DecompositionError::NoConvergence)?;
-    let values = svd.S().column_vector().iter().copied().collect();
-    Ok(ThinSvd { left: owned(svd.U()), values, right: owned(svd.V()) })
+    let scaled = Scaled::of(a.into())?;
+    let mut decomposition = decompose_with_vectors(&scaled.matrix)?;
+    decomposition.values.iter_mut().for_each(|x| *x = scaled.restore(*x));
+    Ok(decomposition)
 }
 
-/// All singular values, descending.
+/// All singular values, descending; accuracy as in [`thin_svd`].
 ///
 /// # Errors
 /// As [`thin_svd`].
 pub fn singular_values<'a>(a: impl Into<View<'a>>) -> Result<Vec<f64>, DecompositionError> {
-    let a = a.into();
-    check_finite(a)?;
-    a.as_faer().singular_values().map_err(|_| DecompositionError::NoConvergence)
-}
-
-/// `A = Q R` with `Q` of `min(m, n)` orthonormal columns.
-pub fn thin_qr<'a>(a: impl Into<View<'a>>) -> (Matrix, Matrix) {
-    let qr = a.into().as_faer().qr();
-    (owned(qr.compute_thin_Q().as_ref()), owned(qr.thin_R()))
+    let scaled = Scaled::of(a.into())?;
+    Ok(decompose(&scaled.matrix, None)?.into_iter().map(|x| scaled.restore(x)).collect())
 }
 
 /// Singular values of `L Rᵀ`, descending, `min(m, n, h)` of them, from QR decompositions of the factors and a small SVD:
-/// no `m × n` decomposition.
+/// no `m × n` decomposition where `h` is smaller. Absolute error: a modest multiple of `ε ‖L‖_op ‖R‖_op`.
 ///
 /// # Errors
 /// As [`thin_svd`].
+///
+/// # Panics
+/// If the widths differ.
 pub fn singular_values_of_product<'a, 'b>(left: impl Into<View<'a>>, right: impl Into<View<'b>>) -> Result<Vec<f64>, DecompositionError> {
-    let (left, right) = (left.into(), right.into());
-    check_finite(left)?;
-    check_finite(right)?;
-    let width = left.ncols();
-    let reduce = |v: View<'_>| {
-        if v.nrows() > width { thin_qr(v).1 } else { v.to_matrix() }
+    let (left, right) = (Reduced::of(left.into(), false)?, Reduced::of(right.into(), false)?);
+    let exponent = left.exponent + right.exponent;
+    let values = singular_values(&multiply(Form::RightTransposed, &left.core, &right.core))?;
+    Ok(values.into_iter().map(|x| times_power_of_two(x, exponent)).collect())
+}
+
+/// The singular value decomposition of `L Rᵀ` with `min(m, n, h)` triples, by the same way as
+/// [`singular_values_of_product`].
+///
+/// # Errors
+/// As [`thin_svd`].
+///
+/// # Panics
+/// If the widths differ.
+pub fn thin_svd_of_product<'a, 'b>(left: impl Into<View<'a>>, right: impl Into<View<'b>>) -> Result<ThinSvd, DecompositionError> {
+    let (left, right) = (Reduced::of(left.into(), true)?, Reduced::of(right.into(), true)?);
+    let exponent = left.exponent + right.exponent;
+    let core = thin_svd(&multiply(Form::RightTransposed, &left.core, &right.core))?;
+    Ok(ThinSvd {
+        left: left.lift(core.left),
+        values: core.values.into_iter().map(|x| times_power_of_two(x, exponent)).collect(),
+        right: right.lift(core.right),
+    })
+}
+
+/// A factor as `2^exponent · basis · core`, the core with at most as many rows as columns; no basis: the identity.
+struct Reduced {
+    basis: Option<Matrix>,
+    core: Matrix,
+    exponent: i32,
+}
+
+impl Reduced {
+    fn of(factor: View<'_>, with_basis: bool) -> Result<Self, DecompositionError> {
+        let scaled = Scaled::of(factor)?;
+        let exponent = scaled.exponent();
+        if factor.nrows() <= factor.ncols() {
+            return Ok(Reduced { basis: None, core: scaled.matrix, exponent });
+        }
+        if with_basis {
+            let (basis, core) = thin_qr(&scaled.matrix);
+            Ok(Reduced { basis: Some(basis), core, exponent })
+        } else {
+            Ok(Reduced { basis: None, core: super::qr::triangular_factor(View::of(&scaled.matrix)), exponent })
+        }
+    }
+
+    fn lift(&self, vectors: Matrix) -> Matrix {
+        match &self.basis {
+            Some(basis) => multiply(Form::Plain, basis, &vectors),
+            None => vectors,
+        }
+    }
+}
+
+fn decompose_with_vectors(a: &Matrix) -> Result<ThinSvd, DecompositionError> {
+    let size = a.nrows().min(a.ncols());
+    let (mut left, mut right) = (Matrix::zeros(a.nrows(), size), Matrix::zeros(a.ncols(), size));
+    let values = decompose(a, Some((&mut left, &mut right)))?;
+    Ok(ThinSvd { left, values, right })
+}
+
+/// Sequential whatever faer's global setting is; `a` is finite and of moderate size.
+fn decompose(a: &Matrix, vectors: Option<(&mut Matrix, &mut Matrix)>) -> Result<Vec<f64>, DecompositionError> {
+    let (rows, cols) = (a.nrows(), a.ncols());
+    let size = rows.min(cols);
+    let mut values = vec![0.0; size];
+    if size == 0 {
+        return Ok(values);
+    }
+    let want = if vectors.is_some() { ComputeSvdVectors::Thin } else { ComputeSvdVectors::No };
+    let mut memory = MemBuffer::new(svd_scratch::<f64>(rows, cols, want, want, Par::Seq, parameters()));
+    let (left, right) = match vectors {
+        Some((left, right)) => (
+            Some(MatMut::from_column_major_slice_mut(left.as_mut_slice(), rows, size)),
+            Some(MatMut::from_column_major_slice_mut(right.as_mut_slice(), cols, size)),
+        ),
+        None => (None, None),
     };
-    singular_values(&multiply(Form::RightTransposed, &reduce(left), &reduce(right)))
+    let stack = MemStack::new(&mut memory);
+    svd(View::of(a).as_faer(), DiagMut::from_slice_mut(&mut values), left, right, Par::Seq, stack, parameters())
+        .map_err(|_| DecompositionError::NoConvergence)?;
+    Ok(values)
+}
+
+/// Bidiagonalisation without a QR decomposition before it: faer's QR truncates what it takes for rank deficiency, at
+/// `16 m ε` (see [`thin_qr`]), which tall matrices would inherit.
+fn parameters() -> Spec<SvdParams, f64> {
+    SvdParams { qr_ratio_threshold: f64::INFINITY, ..<SvdParams as Auto<f64>>::auto() }.into()
 }
