@@ -1,4 +1,21 @@
-//! How a trajectory advances.
+//! How a trajectory advances: methods that ask for what they need of the vector field.
+//!
+//! A [`Stepper`] owns its state and its memory, and neither the field nor the operator: it hands out questions, so that one pass over the
+//! measurements can answer those of many trajectories. [`build`] makes the stepper of an experiment's method, [`drive`] runs one by itself.
+
+mod build;
+mod combination;
+pub mod controller;
+mod drive;
+mod gradient_descent;
+mod local_error;
+mod runge_kutta;
+pub mod tableaus;
+
+pub use build::{build, method_name};
+pub use drive::{Solo, drive};
+pub use gradient_descent::GradientDescent;
+pub use runge_kutta::RungeKutta;
 
 use crate::dynamics::{State, VectorField};
 use crate::sensing::{Answer, Question};
@@ -19,11 +36,13 @@ pub enum StepEvent {
 }
 
 /// Why a stepper cannot go on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Failure {
     /// A rate or a state is not finite, and smaller steps do not help.
+    #[error("the vector field or the state stopped being finite, and smaller steps do not help")]
     NonFinite,
     /// The step size fell below the resolution of time.
+    #[error("the step size fell below the resolution of time")]
     Underflow,
 }
 
@@ -53,7 +72,7 @@ pub struct StepperState {
     pub state: State,
     /// `V(t, Z(t))`.
     pub rate: State,
-    /// `∫₀ᵗ ‖∇f‖² ds`.
+    /// `∫₀ᵗ ‖V‖² ds`.
     pub dissipation: f64,
     /// Counts so far.
     pub counts: Counts,
@@ -64,7 +83,10 @@ pub struct StepperState {
 /// A method that advances a state, by questions.
 ///
 /// Call [`poll`](Self::poll) with `None` to begin the next step (or the initial evaluation, or an interpolant that was requested);
-/// whenever it returns [`StepEvent::Ask`], poll again with the answer.
+/// whenever it returns [`StepEvent::Ask`], poll again with the answer. The field must be the same one, in the same state, every time.
+///
+/// During a step, everything but [`question`](Self::question) still speaks of the point that was reached last; so it does after a failure.
+/// At the end of the trajectory and after a failure, polls repeat the last event.
 pub trait Stepper: Send {
     /// Goes on.
     fn poll(&mut self, field: &mut dyn VectorField, answer: Option<&Answer>) -> StepEvent;
@@ -87,20 +109,29 @@ pub trait Stepper: Send {
     /// The field there.
     fn rate(&self) -> &State;
 
-    /// `∫₀ᵗ ‖∇f‖² ds` to the last point, by the method's own weights.
+    /// `∫₀ᵗ ‖V‖² ds` to the last point, by the method's own weights; for gradient flow and descent, `V = −∇f`.
     fn dissipation(&self) -> f64;
 
     /// Whether the last step's end is the end of the trajectory.
     fn finished(&self) -> bool;
 
-    /// Asks for the interpolant of the last step: the next polls compute it.
+    /// Asks for the interpolant of the last step: the next polls compute it and end with [`StepEvent::Interpolant`]. It lives until the
+    /// next step begins.
     fn request_interpolant(&mut self);
 
-    /// `Z(t)` for `t` in the last step, into `out`; returns the dissipation integral up to `t`.
+    /// `Z(t)` for `t` in the last step, into `out`; returns the dissipation integral up to `t`. At both ends it gives the points themselves, to
+    /// the bit; times outside count as the nearer end. Without an interpolant (none was requested, a step is under way, or the
+    /// stepper was restored here) everything before the last point is NaN.
     fn interpolate(&self, t: f64, out: &mut State) -> f64;
 
     /// Counts so far.
     fn counts(&self) -> Counts;
+
+    /// Accepted steps whose size stability seems to have limited, not accuracy: the trajectory is right, but slow to compute. 0 for
+    /// methods with a fixed step.
+    fn stability_limited_steps(&self) -> u64 {
+        0
+    }
 
     /// To be called at a point of the trajectory, between steps.
     fn save(&self) -> StepperState;

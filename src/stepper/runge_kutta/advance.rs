@@ -1,0 +1,272 @@
+//! The phases of a step.
+
+use super::{Pace, Phase, RungeKutta};
+use crate::dynamics::{Moment, Next, State, VectorField};
+use crate::sensing::Answer;
+use crate::stepper::combination::{combine, power_of_two, sum_of_squares};
+use crate::stepper::{Failure, StepEvent};
+
+impl RungeKutta {
+    /// The point that the current evaluation is at.
+    pub(super) fn evaluation_point(&self) -> &State {
+        match self.phase {
+            Phase::Stage(_) | Phase::Dense(_) => &self.stage,
+            Phase::End => &self.end,
+            Phase::Fresh | Phase::Standing | Phase::Initial | Phase::Entering | Phase::Failed(_) => self.current(),
+        }
+    }
+
+    /// The point that was reached last.
+    pub(super) fn current(&self) -> &State {
+        if self.at_end { &self.end } else { &self.start }
+    }
+
+    /// Index of the slope at the point that was reached last.
+    pub(super) fn current_slope(&self) -> usize {
+        if self.at_end { self.tableau.stages() } else { 0 }
+    }
+
+    fn slot(&self) -> usize {
+        match self.phase {
+            Phase::Stage(i) => i,
+            Phase::End => self.tableau.stages(),
+            Phase::Dense(i) => self.tableau.stages() + 1 + i,
+            Phase::Fresh | Phase::Standing | Phase::Initial | Phase::Entering | Phase::Failed(_) => 0,
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        let at = |c: f64, from: f64, to: f64, size: f64| if c == 1.0 { to } else { from + c * size };
+        let t = match self.phase {
+            Phase::Stage(i) => at(self.tableau.nodes[i], self.t, self.t_next, self.size),
+            Phase::End => self.t_next,
+            Phase::Dense(i) => at(self.tableau.dense.nodes[i], self.t_before, self.t, self.size),
+            Phase::Fresh | Phase::Standing | Phase::Initial | Phase::Entering | Phase::Failed(_) => self.t,
+        };
+        Moment { t, piece: self.piece }
+    }
+
+    /// Whether an evaluation is under way.
+    pub(super) fn evaluates(&self) -> bool {
+        !matches!(self.phase, Phase::Fresh | Phase::Standing | Phase::Failed(_))
+    }
+
+    /// When and where the phase evaluates, and where the slope goes.
+    fn parts(&mut self) -> (Moment, &State, &mut State) {
+        let (at, slot) = (self.moment(), self.slot());
+        let point = match self.phase {
+            Phase::Stage(_) | Phase::Dense(_) => &self.stage,
+            Phase::End => &self.end,
+            Phase::Fresh | Phase::Standing | Phase::Initial | Phase::Entering | Phase::Failed(_) => &self.start,
+        };
+        (at, point, &mut self.slopes[slot])
+    }
+
+    /// Starts the evaluation that the phase names.
+    pub(super) fn begin(&mut self, field: &mut dyn VectorField) -> Next {
+        let (at, point, slope) = self.parts();
+        field.begin(at, point, slope)
+    }
+
+    /// Goes on with it.
+    pub(super) fn resume(&mut self, field: &mut dyn VectorField, answer: &Answer) -> Next {
+        let (at, point, slope) = self.parts();
+        field.resume(at, point, answer, slope)
+    }
+
+    /// From a standing point: chooses what to evaluate next, unless there is nothing.
+    pub(super) fn set_out(&mut self, field: &dyn VectorField) -> Option<StepEvent> {
+        match self.phase {
+            Phase::Failed(failure) => return Some(StepEvent::Failed(failure)),
+            Phase::Fresh => {
+                self.phase = Phase::Initial;
+                return None;
+            }
+            _ => {}
+        }
+        if self.interpolant_requested {
+            self.prepare_dense(if self.interpolant_ready { self.tableau.dense.nodes.len() } else { 0 })
+        } else if self.t >= self.horizon {
+            Some(StepEvent::Arrived)
+        } else {
+            self.begin_step(field)
+        }
+    }
+
+    /// After an evaluation: the event that it leads to, or the next phase.
+    pub(super) fn evaluated(&mut self, field: &dyn VectorField) -> Option<StepEvent> {
+        let (slot, phase) = (self.slot(), self.phase);
+        match phase {
+            Phase::Dense(_) => self.counts.dense_evaluations += 1,
+            _ => self.counts.evaluations += 1,
+        }
+        self.squares[slot] = sum_of_squares(&self.slopes[slot]);
+        // The sum of squares may overflow where every entry is finite.
+        let finite = self.squares[slot].is_finite() || self.slopes[slot].is_finite();
+        match (phase, finite) {
+            (Phase::Initial, true) => {
+                self.phase = Phase::Standing;
+                Some(StepEvent::Arrived)
+            }
+            (Phase::Entering, true) => self.begin_step(field),
+            (Phase::Stage(i), true) => self.prepare_stage(field, i + 1),
+            (Phase::End, true) => self.finish(field),
+            (Phase::Dense(i), true) => self.prepare_dense(i + 1),
+            (Phase::Stage(_) | Phase::End, false) => self.reject(field, f64::NAN),
+            (_, false) => self.fail(Failure::NonFinite),
+            (Phase::Fresh | Phase::Standing | Phase::Failed(_), true) => None,
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) -> Option<StepEvent> {
+        self.phase = Phase::Failed(failure);
+        Some(StepEvent::Failed(failure))
+    }
+
+    /// Makes the current point the start of a step, on the right piece.
+    fn begin_step(&mut self, field: &dyn VectorField) -> Option<StepEvent> {
+        if self.at_end {
+            let last = self.tableau.stages();
+            std::mem::swap(&mut self.start, &mut self.end);
+            self.slopes.swap(0, last);
+            self.squares.swap(0, last);
+            self.at_end = false;
+        }
+        self.interpolant_ready = false;
+        if field.piece_end(self.piece).is_some_and(|end| end <= self.t) {
+            self.piece += 1;
+            self.phase = Phase::Entering;
+            return None;
+        }
+        if let Pace::Adaptive(adaptive) = &mut self.pace
+            && adaptive.needs_first_step()
+        {
+            adaptive.set_first_step(self.start.norm(), self.slopes[0].norm(), self.horizon);
+        }
+        self.begin_attempt(field)
+    }
+
+    /// The first time after the current one that a step must not pass.
+    fn limit(&self, field: &dyn VectorField) -> f64 {
+        let next = self.exact_times.partition_point(|&time| time <= self.t);
+        let exact = self.exact_times.get(next).copied().unwrap_or(f64::INFINITY);
+        let piece = field.piece_end(self.piece).unwrap_or(f64::INFINITY);
+        self.horizon.min(exact).min(piece)
+    }
+
+    fn begin_attempt(&mut self, field: &dyn VectorField) -> Option<StepEvent> {
+        match self.pace.attempt(self.t, self.limit(field)) {
+            Ok(attempt) => {
+                (self.t_next, self.size) = (attempt.t_next, attempt.size);
+                self.prepare_stage(field, 1)
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// The point of stage `i`; after the last one the end of the step, whose slope is computed unless the error estimate, where it can
+    /// do without that slope, rejects.
+    fn prepare_stage(&mut self, field: &dyn VectorField, i: usize) -> Option<StepEvent> {
+        if let Some(row) = self.tableau.coupling.get(i) {
+            combine(&mut self.stage, Some(&self.start), self.size, row, &self.slopes);
+            self.phase = Phase::Stage(i);
+            return None;
+        }
+        combine(&mut self.end, Some(&self.start), self.size, self.tableau.weights, &self.slopes);
+        self.phase = Phase::End;
+        if self.estimates_before_end() {
+            self.estimate();
+            if !self.acceptable() {
+                return self.reject(field, self.error);
+            }
+        }
+        None
+    }
+
+    fn estimates_before_end(&self) -> bool {
+        matches!(&self.pace, Pace::Adaptive(adaptive) if adaptive.embedded.error.len() <= self.tableau.stages())
+    }
+
+    /// Measures the attempt's error. A fixed step's is 0, or NaN at an end that is not finite.
+    fn estimate(&mut self) {
+        self.error = match &mut self.pace {
+            Pace::Adaptive(adaptive) => adaptive.error.ratio(&adaptive.embedded.error, self.size, &self.slopes, &self.start, &self.end),
+            Pace::Fixed(_) if self.end.is_finite() => 0.0,
+            Pace::Fixed(_) => f64::NAN,
+        };
+    }
+
+    /// Not the negation of `error > 1`: an error that is not a number must reject.
+    fn acceptable(&self) -> bool {
+        self.error <= 1.0
+    }
+
+    /// The end of the step and its slope are known.
+    fn finish(&mut self, field: &dyn VectorField) -> Option<StepEvent> {
+        if !self.estimates_before_end() {
+            self.estimate();
+        }
+        if self.acceptable() { self.arrive() } else { self.reject(field, self.error) }
+    }
+
+    fn reject(&mut self, field: &dyn VectorField, error: f64) -> Option<StepEvent> {
+        self.counts.rejected += 1;
+        match &mut self.pace {
+            Pace::Adaptive(adaptive) => {
+                adaptive.reject(self.size, error);
+                self.begin_attempt(field)
+            }
+            Pace::Fixed(_) => self.fail(Failure::NonFinite),
+        }
+    }
+
+    fn arrive(&mut self) -> Option<StepEvent> {
+        if self.is_limited_by_stability() {
+            self.stability_limited += 1;
+        }
+        match &mut self.pace {
+            Pace::Adaptive(adaptive) => adaptive.accept(self.size, self.error),
+            Pace::Fixed(fixed) => fixed.accept(),
+        }
+        let mean: f64 = self.tableau.weights.iter().zip(&self.squares).map(|(b, square)| b * square).sum();
+        self.dissipation_before = self.dissipation;
+        self.dissipation += self.size * mean;
+        (self.t_before, self.t) = (self.t, self.t_next);
+        self.at_end = true;
+        self.steps += 1;
+        self.counts.accepted += 1;
+        self.phase = Phase::Standing;
+        Some(StepEvent::Arrived)
+    }
+
+    /// Hairer's estimate of `h|λ|` from the two slopes at the end of the step, against the pair's threshold.
+    fn is_limited_by_stability(&self) -> bool {
+        let Pace::Adaptive(adaptive) = &self.pace else { return false };
+        let last = self.tableau.stages();
+        let [slopes, points] = [distance(&self.slopes[last], &self.slopes[last - 1]), distance(&self.end, &self.stage)];
+        adaptive.is_whole() && points > 0.0 && self.size * (slopes / points) > adaptive.embedded.stability_threshold
+    }
+
+    /// The point of extra slope `i` of the interpolant, or the interpolant.
+    fn prepare_dense(&mut self, i: usize) -> Option<StepEvent> {
+        match self.tableau.dense.coupling.get(i) {
+            Some(row) if self.at_end => {
+                combine(&mut self.stage, Some(&self.start), self.size, row, &self.slopes);
+                self.phase = Phase::Dense(i);
+                None
+            }
+            _ => {
+                self.phase = Phase::Standing;
+                (self.interpolant_requested, self.interpolant_ready) = (false, true);
+                Some(StepEvent::Interpolant)
+            }
+        }
+    }
+}
+
+/// `‖a − b‖_F`, safe against underflow and overflow of the squares.
+fn distance(a: &State, b: &State) -> f64 {
+    let differences = || a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a - b);
+    let unit = power_of_two(differences().fold(0.0, |largest: f64, x| largest.max(x.abs())));
+    unit * differences().map(|x| (x / unit).powi(2)).sum::<f64>().sqrt()
+}
