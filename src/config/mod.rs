@@ -1,5 +1,24 @@
 //! The configuration of an experiment: the file's schema, loading with positions, resolution into validated types.
 
+mod columns;
+mod deserialize;
+mod document;
+mod error;
 mod experiment;
+mod json;
+mod load;
+mod located;
+mod overrides;
+mod render;
+mod resolve;
+mod schema;
+mod templates;
+mod values;
 
+pub use columns::{COLUMNS, DEFAULT_COLUMNS};
+pub use error::{Complaint, ConfigError, Location, Problem};
 pub use experiment::*;
+pub use json::json_schema;
+pub use load::{Loaded, Source, load};
+pub use render::hash;
+pub use templates::{TEMPLATES, UnknownTemplate, template};

@@ -1,0 +1,51 @@
+//! Resolution: from the file as written to the validated experiment. Defaults are filled into the file on the way, so that
+//! what remains of it is complete.
+
+mod checks;
+mod compare;
+mod family;
+mod init;
+mod problem;
+mod record;
+mod trajectory;
+
+use super::error::Flaw;
+use super::experiment::{Experiment, InitKind};
+use super::located::fill;
+use super::schema::File;
+use std::path::Path;
+
+/// Flaws that were found on the way.
+#[derive(Default)]
+struct Flaws(Vec<Flaw>);
+
+impl Flaws {
+    fn keep<T>(&mut self, result: Result<T, Flaw>) -> Option<T> {
+        result.map_err(|flaw| self.0.push(flaw)).ok()
+    }
+}
+
+/// The experiment; `file` is complete afterwards. `base` is an absolute directory.
+///
+/// Sections that do not depend on each other are all examined before the first flaws are reported.
+pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Flaw>> {
+    let mut flaws = Flaws::default();
+    let name = flaws.keep(checks::name("name", &file.name));
+    let seed = fill(&mut file.seed, 0);
+    let facts = flaws.keep(problem::problem(file, seed, base));
+    let record = flaws.keep(record::record(&mut file.record));
+    let shape = facts.as_ref().and_then(|facts| facts.shape);
+    let width = flaws.keep(problem::width(file, shape));
+    let (Some(name), Some(facts), Some(record), Some(width)) = (name, facts, record, width) else { return Err(flaws.0) };
+    let sizes = init::Sizes { width, rank: facts.rank };
+    let shared = init::shared(file.init.as_mut(), seed, facts.from_file, sizes).map_err(|flaw| vec![flaw])?;
+
+    let context = trajectory::Context { shared, horizon: record.horizon, sizes };
+    let families = trajectory::families(file.trajectory.as_mut(), &context)?;
+    let comparisons = compare::comparisons(&mut file.compare, &families)?;
+    let trajectories: Vec<_> = families.into_iter().flatten().collect();
+    if width.is_none() && trajectories.iter().any(|trajectory| trajectory.init.kind != InitKind::File) {
+        return Err(vec![problem::width_missing(file)]);
+    }
+    Ok(Experiment { name, seed, problem: facts.problem, width, record, trajectories, comparisons })
+}

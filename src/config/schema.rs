@@ -1,0 +1,381 @@
+//! The configuration file as written: every key that exists, with its documentation, from which the JSON schema is made.
+//!
+//! A choice between variants is a table with one optional field per variant, of which exactly one is set.
+
+use super::located::Located;
+use super::values::{OneOrMany, RankValue};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+type Key<T> = Option<Located<T>>;
+
+/// An experiment: one sensing instance, and trajectories on it side by side.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "pgflow experiment", rename = "Experiment")]
+pub(super) struct File {
+    /// The experiment's name: letters, digits, `_` and `-`. The default output directory is `runs/<name>`.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    pub name: Located<String>,
+    /// The seed of every section that has no seed of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 0))]
+    pub seed: Key<u64>,
+    /// An instance from arrays, instead of `target` and `sensing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Key<InstanceTable>,
+    /// The matrix `Y` to be recovered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Key<TargetTable>,
+    /// The measurements of it: exactly one ensemble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensing: Key<SensingTable>,
+    /// The factorisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Key<ModelTable>,
+    /// How trajectories start that have no `init` of their own: exactly one law.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Key<InitTable>,
+    /// What is recorded, and when trajectories end.
+    pub record: Located<RecordTable>,
+    /// The trajectories, at least one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trajectory: Key<Vec<Located<TrajectoryTable>>>,
+    /// Comparisons; by default every other trajectory with the first flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Key<Vec<Located<CompareTable>>>,
+}
+
+/// An instance from arrays.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InstanceTable {
+    /// An `.npz` file as `pgflow instance` writes it; a relative path starts at this file's directory.
+    pub file: Located<String>,
+}
+
+/// The matrix `Y` to be recovered: random (`rows`, `cols`, and a spectrum) or from a file (`file`, `rank`).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetTable {
+    /// The seed of its singular vectors; the experiment's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Key<u64>,
+    /// Number of rows, m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub rows: Key<usize>,
+    /// Number of columns, n.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub cols: Key<usize>,
+    /// The rank r, from 1 to min(rows, cols). With `file`: that of the best approximation, scaled to σ₁ = 1, or "full" for the matrix as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Key<RankValue>,
+    /// Its singular values, positive and descending, as many as the rank.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub singular_values: Key<Vec<Located<f64>>>,
+    /// κ: the singular values are geometric from 1 to 1/κ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1.0))]
+    pub condition_number: Key<f64>,
+    /// A PNG (grey levels), CSV or .npy file; a relative path starts at this file's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Key<String>,
+}
+
+/// The measurements: exactly one ensemble.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SensingTable {
+    /// Independent standard normal entries, over √p.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gaussian: Key<GaussianTable>,
+    /// Full observation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Key<IdentityTable>,
+}
+
+/// Gaussian measurements; exactly one of `measurements` and `oversampling`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GaussianTable {
+    /// The seed of the measurement matrices and of the noise; the experiment's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Key<u64>,
+    /// Their number p.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub measurements: Key<usize>,
+    /// p = ⌈oversampling · r (m + n − r)⌉, a positive number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub oversampling: Key<f64>,
+    /// What entries are stored as; "f32" defines the ensemble by entries rounded to f32. Arithmetic is f64 always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "f64"))]
+    pub storage: Key<StorageName>,
+    /// Standard deviation of e in y = A(Y) + e.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), extend("default" = 0.0))]
+    pub noise: Key<f64>,
+}
+
+/// Full observation: A = I.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdentityTable {
+    /// The seed of the noise; the experiment's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Key<u64>,
+    /// Standard deviation of e in y = Y + e.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), extend("default" = 0.0))]
+    pub noise: Key<f64>,
+}
+
+/// What entries of a dense ensemble are stored as.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum StorageName {
+    F64,
+    F32,
+}
+
+/// The factorisation of the unknown matrix.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelTable {
+    /// "asymmetric": X = FGᵀ with F ∈ R^{m×h}, G ∈ R^{n×h}.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "asymmetric"))]
+    pub factorization: Key<FactorizationName>,
+    /// The width h. Required, unless initial factors come from the instance's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub width: Key<usize>,
+}
+
+/// Factorisations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum FactorizationName {
+    Asymmetric,
+}
+
+/// The law of the initial factors: exactly one.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InitTable {
+    /// Entries N(0, scale²).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gaussian: Key<LawTable>,
+    /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orthogonal: Key<LawTable>,
+    /// F₀ = scale·U_Y Qᵀ, G₀ = scale·V_Y Qᵀ: balanced, every mode starts at scale². Needs width ≥ rank.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spectral: Key<LawTable>,
+}
+
+/// Size and seed of initial factors.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LawTable {
+    /// α, a positive number.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub scale: Located<f64>,
+    /// The seed of the factors' directions; the experiment's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Key<u64>,
+}
+
+/// The law of a trajectory's own initial factors: exactly one. Lists make families.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FamilyInitTable {
+    /// Entries N(0, scale²).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gaussian: Key<FamilyLawTable>,
+    /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orthogonal: Key<FamilyLawTable>,
+    /// F₀ = scale·U_Y Qᵀ, G₀ = scale·V_Y Qᵀ: balanced, every mode starts at scale². Needs width ≥ rank.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spectral: Key<FamilyLawTable>,
+}
+
+/// Size and seed of a trajectory's initial factors.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FamilyLawTable {
+    /// α, a positive number, or a list of them.
+    pub scale: Located<OneOrMany<f64>>,
+    /// The seed of the factors' directions, or a list of them; that of `init` by default, so that the same directions are scaled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Key<OneOrMany<u64>>,
+}
+
+/// What is recorded, and when trajectories end.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordTable {
+    /// Flow time at which trajectories end, a positive number. A descent with step η makes ⌊horizon/η⌋ steps.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub horizon: Located<f64>,
+    /// Number of recording times, both ends included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2), extend("default" = 200))]
+    pub samples: Key<usize>,
+    /// How recording times are spread: evenly, or 0 and then geometrically from `first` to the horizon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "linear"))]
+    pub spacing: Key<SpacingName>,
+    /// The first positive recording time under `spacing = "log"`; horizon·1e-4 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub first: Key<f64>,
+    /// Whether flows cut their steps at recording times, instead of interpolating there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub exact_times: Key<bool>,
+    /// Whether the factors are kept at every sample, in snapshots.npz.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub snapshots: Key<bool>,
+    /// Columns of trajectories.csv, by name; "default" stands for the default ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = ["default"], "items" = super::json::column_schema()))]
+    pub observables: Key<Vec<Located<String>>>,
+    /// When to stop early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Key<StopTable>,
+}
+
+/// How recording times are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum SpacingName {
+    Linear,
+    Log,
+}
+
+/// When to stop before the horizon; each rule acts after a step.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StopTable {
+    /// Converged when ‖R‖_F/‖Y‖_F is at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub relative_error: Key<f64>,
+    /// Converged when ‖∇f‖_F is at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub gradient_norm: Key<f64>,
+    /// Diverged when ‖Z‖_F exceeds this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub factor_norm: Key<f64>,
+    /// Most evaluations of the field for stepping, per trajectory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub evaluations: Key<u64>,
+    /// Most seconds of wall-clock time, for the whole run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub wall_seconds: Key<f64>,
+}
+
+/// A trajectory, or a family of them; exactly one of `flow` and `gradient_descent`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrajectoryTable {
+    /// Its name, unique: letters, digits, `_` and `-`.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    pub name: Located<String>,
+    /// Whether a flow is integrated once more by an independent library after the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub cross_check: Key<bool>,
+    /// The largest relative deviation at recording times that passes; 1000·rtol by default, required for rk4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub cross_check_tolerance: Key<f64>,
+    /// Gradient flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Key<FlowTable>,
+    /// Gradient descent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_descent: Key<GradientDescentTable>,
+    /// How it starts; `init` of the experiment by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Key<FamilyInitTable>,
+}
+
+/// Gradient flow Ḟ = NG, Ġ = NᵀF and its integrator.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FlowTable {
+    /// The integrator: adaptive pairs of order 5 or 8, or the classical method of order 4 with a fixed step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "dop853"))]
+    pub method: Key<MethodName>,
+    /// Relative tolerance of a step, between 1e-15 and 1. Adaptive methods only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 1e-8, "exclusiveMinimum" = 1e-15, "exclusiveMaximum" = 1))]
+    pub rtol: Key<f64>,
+    /// Absolute tolerance of a step. Adaptive methods only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), extend("default" = 0.0))]
+    pub atol: Key<f64>,
+    /// The norm of the error: of the factors, or of their product (which does not control the imbalance). Adaptive methods only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "factors"))]
+    pub error_norm: Key<ErrorNormName>,
+    /// The fixed step of rk4, required there; at most the horizon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub step: Key<f64>,
+}
+
+/// Integrators.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum MethodName {
+    Dopri5,
+    Dop853,
+    Rk4,
+}
+
+/// Norms of the local error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum ErrorNormName {
+    Factors,
+    Product,
+}
+
+/// Gradient descent F⁺ = F + ηNG, G⁺ = G + ηNᵀF.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GradientDescentTable {
+    /// η, a positive number at most the horizon, or a list of them.
+    pub step: Located<OneOrMany<f64>>,
+}
+
+/// A comparison: deviations of trajectories from a reference at common times.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CompareTable {
+    /// One trajectory; the first flow by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Key<String>,
+    /// The others; a family's name means all its members. All others by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Key<Vec<Located<String>>>,
+}
