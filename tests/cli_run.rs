@@ -238,6 +238,14 @@ fn the_readme_command_shows_first_order() {
 }
 
 #[test]
+fn the_example_in_the_readme_is_valid() {
+    let scratch = Scratch::new();
+    let readme = read(Path::new(env!("CARGO_MANIFEST_DIR")), "README.md");
+    let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    expect_code(&scratch.pgflow_with_input(&["check", "-"], example.as_bytes()), 0);
+}
+
+#[test]
 fn every_configuration_of_the_repository_runs() {
     let scratch = Scratch::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
