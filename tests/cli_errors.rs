@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Scratch, TINY, expect_code, expect_same_tables, manifest, outcome, read, set, stderr};
+use common::{Scratch, TINY, expect_code, expect_same_tables, manifest, outcome, read, set, stderr, stdout};
 use std::process::Stdio;
 
 /// A configuration made wrong: what is replaced by what, on which line the error is, what the message says.
@@ -99,7 +99,9 @@ fn wrong_settings_and_arguments_are_usage_errors() {
 fn asking_for_help_is_no_error() {
     let scratch = Scratch::new();
     for arguments in [&["--help"][..], &["--version"], &["run", "--help"]] {
-        expect_code(&scratch.pgflow(arguments), 0);
+        let output = scratch.pgflow(arguments);
+        expect_code(&output, 0);
+        assert!(stdout(&output).contains("pgflow"), "{arguments:?}: {}", stdout(&output));
     }
 }
 
@@ -162,6 +164,7 @@ fn a_broken_pipe_is_success() {
     let scratch = Scratch::new();
     scratch.write("tiny.toml", TINY);
     for arguments in [&["schema"][..], &["new"], &["completions", "bash"], &["check", "tiny.toml"], &["run", "tiny.toml", "-o", "r"]] {
+        assert!(!scratch.pgflow(arguments).stdout.is_empty(), "{arguments:?} writes something that can fail");
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = scratch.command(arguments).stdout(Stdio::from(writer)).output().unwrap();

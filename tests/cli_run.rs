@@ -242,7 +242,9 @@ fn the_example_in_the_readme_is_valid() {
     let scratch = Scratch::new();
     let readme = read(Path::new(env!("CARGO_MANIFEST_DIR")), "README.md");
     let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    expect_code(&scratch.pgflow_with_input(&["check", "-"], example.as_bytes()), 0);
+    let output = scratch.pgflow_with_input(&["check", "-"], example.as_bytes());
+    expect_code(&output, 0);
+    assert!(stdout(&output).contains("mine"), "{}", stdout(&output));
 }
 
 #[test]
