@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Recomputes exported instances and a run with NumPy and SciPy (check.py), in a virtual environment of its own.
+#
+# Exit codes: 0 everything agrees · 77 skipped, NumPy and SciPy cannot be had · anything else a failure.
+# PGFLOW=path/to/pgflow uses that binary instead of building one.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+target=${CARGO_TARGET_DIR:-target}
+venv=$target/external-venv
+python=$venv/bin/python
+
+skip() {
+    echo "!!! ================================================================== !!!" >&2
+    echo "!!! EXTERNAL CHECK SKIPPED: $*" >&2
+    echo "!!! No number of this build has been recomputed by NumPy and SciPy.     !!!" >&2
+    echo "!!! ================================================================== !!!" >&2
+    exit 77
+}
+
+# `match` needs Python 3.10.
+command -v python3 >/dev/null && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || skip "no Python 3.10 or later"
+if ! "$python" -c 'import numpy, scipy' 2>/dev/null; then
+    mkdir -p "$target"
+    rm -rf "$venv"
+    python3 -m venv "$venv" || skip "python3 -m venv failed"
+    "$python" -m pip install --quiet --disable-pip-version-check 'numpy>=1.26' 'scipy>=1.11' || skip "pip could not install numpy and scipy"
+fi
+"$python" -c 'import numpy, scipy, sys; print("Python", sys.version.split()[0], "NumPy", numpy.__version__, "SciPy", scipy.__version__)'
+
+if [[ -z ${PGFLOW:-} ]]; then
+    cargo build --release --locked --quiet
+    PGFLOW=$target/release/pgflow
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+echo "--- instances of configs/quickstart.toml"
+"$PGFLOW" instance configs/quickstart.toml -o "$work/plain.npz"
+"$PGFLOW" instance configs/quickstart.toml -o "$work/noisy.npz" --set sensing.gaussian.noise=0.05
+"$PGFLOW" instance configs/quickstart.toml -o "$work/single.npz" --set 'sensing.gaussian.storage="f32"'
+"$python" tests/external/check.py instances "$work/plain.npz" "$work/noisy.npz" "$work/single.npz" 0.05
+
+echo "--- run of configs/external.toml"
+"$PGFLOW" instance configs/external.toml -o "$work/external.npz"
+"$PGFLOW" run configs/external.toml -o "$work/external" -q
+"$python" tests/external/check.py run "$work/external.npz" "$work/external"
