@@ -1,12 +1,11 @@
 //! From an experiment to its instance.
 
-use super::memory::{available_memory, dense_bytes, require_memory};
 use super::npz::{OperatorKind, read_instance};
 use super::{InitialFactors, Instance, ProblemError, build_target, target_shape};
-use crate::config::{Ensemble, Experiment, Measurements, Problem, SensingSpec, Storage, TargetKind, TargetSpec};
+use crate::config::{Ensemble, Experiment, Measurements, Problem, SensingSpec, TargetKind, TargetSpec};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream};
-use crate::sensing::{Identity, SensingOperator};
+use crate::sensing::{Dense, Gaussian, Identity, SensingOperator};
 use rand_distr::{Distribution, StandardNormal};
 
 /// What an experiment's section on its problem makes.
@@ -77,20 +76,9 @@ pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usi
         Ensemble::Identity => Ok(Box::new(Identity::new(rows, cols))),
         Ensemble::Gaussian { measurements, storage } => {
             let p = measurements.count(rows, cols, rank);
-            gaussian(rows, cols, p, storage, sensing.seed)
+            Ok(Box::new(Gaussian::draw(rows, cols, p, storage, sensing.seed)?))
         }
     }
-}
-
-/// PLUG IN AT MERGE: `Gaussian::draw(rows, cols, p, storage, seed)`, its error into [`ProblemError::Operator`].
-fn gaussian(_rows: usize, _cols: usize, _p: usize, _storage: Storage, _seed: u64) -> Result<Box<dyn SensingOperator>, ProblemError> {
-    Err(ProblemError::Operator("sensing.gaussian is not connected in this build".to_owned()))
-}
-
-/// PLUG IN AT MERGE: `Dense::from_rows(...)`. `entries` holds `A_0/√p, A_1/√p, …`, each `rows × cols` in column-major order.
-pub(super) fn dense(rows: usize, cols: usize, entries: Vec<f64>) -> Result<Box<dyn SensingOperator>, ProblemError> {
-    let p = entries.len() / (rows * cols).max(1);
-    Err(ProblemError::Operator(format!("a dense operator of {p} {rows}×{cols} measurements is not connected in this build")))
 }
 
 /// Refuses an ensemble that does not fit in memory.
@@ -98,12 +86,5 @@ fn check_fits(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> R
     let Ensemble::Gaussian { measurements, storage } = sensing.ensemble else {
         return Ok(());
     };
-    let p = measurements.count(rows, cols, rank);
-    let (entry, narrower) = match storage {
-        Storage::F64 => (8, ", storage = \"f32\" (half the size)"),
-        Storage::F32 => (4, ""),
-    };
-    let what = format!("sensing.gaussian with {p} measurements of {rows}×{cols} matrices");
-    let remedy = format!("use fewer measurements{narrower}, a smaller target, or sensing.identity");
-    require_memory(&what, dense_bytes(p, rows, cols, entry), available_memory(), &remedy)
+    Ok(Dense::check_fits(rows, cols, measurements.count(rows, cols, rank), storage)?)
 }

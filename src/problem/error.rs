@@ -88,21 +88,9 @@ pub enum ProblemError {
         /// Why.
         source: DecompositionError,
     },
-    /// Something that does not fit in memory.
-    #[error("{what} needs {} of memory, of which {} can be had; {remedy}", human_bytes(*required), human_bytes(u128::from(*available)))]
-    Memory {
-        /// What.
-        what: String,
-        /// Bytes it needs.
-        required: u128,
-        /// Bytes that can be had.
-        available: u64,
-        /// What to do.
-        remedy: String,
-    },
     /// An ensemble that cannot be made.
-    #[error("{0}")]
-    Operator(String),
+    #[error(transparent)]
+    Sensing(#[from] crate::sensing::SensingError),
     /// No width was given.
     #[error("model.width is missing: the number of columns of the factors must be given where the instance's file brings no f0 and g0")]
     NoWidth,

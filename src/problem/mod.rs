@@ -7,7 +7,6 @@ mod file;
 mod haar;
 mod init;
 mod instance;
-mod memory;
 mod npz;
 mod target;
 
@@ -19,6 +18,5 @@ pub use file::read_matrix;
 pub use haar::{gaussian_matrix, semi_orthogonal};
 pub use init::{InitialFactors, initial_state};
 pub use instance::{Instance, Target};
-pub use memory::{available_memory, require_memory};
 pub use npz::{InstanceArrays, OperatorArray, OperatorKind, read_instance, write_instance};
 pub use target::{best_approximation, build_target, target_shape};

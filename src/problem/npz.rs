@@ -14,11 +14,11 @@
 
 use super::archive::{ArchiveReader, ArchiveWriter};
 use super::file::npy::{Numbers, matrix, shape_text};
-use super::memory::{available_memory, dense_bytes, require_memory};
 use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target};
 use crate::dynamics::State;
 use crate::linalg::{Matrix, View};
-use crate::sensing::{Identity, SensingOperator};
+use crate::config::Storage;
+use crate::sensing::{Dense, Identity, SensingOperator};
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
@@ -151,7 +151,7 @@ impl InstanceArrays {
         let (rows, cols) = self.shape;
         let (operator, kind): (Box<dyn SensingOperator>, _) = match self.operator {
             OperatorArray::Identity => (Box::new(Identity::new(rows, cols)), OperatorKind::Identity),
-            OperatorArray::Dense(entries) => (super::build::dense(rows, cols, entries)?, OperatorKind::Dense),
+            OperatorArray::Dense(entries) => (Box::new(Dense::from_rows(rows, cols, self.data.len(), &entries)?), OperatorKind::Dense),
         };
         let target = self.target.map(|matrix| Target::from_matrix(matrix, None)).transpose();
         let target = target.map_err(|source| ProblemError::Decomposition { origin: origin(), source })?;
@@ -263,9 +263,7 @@ impl InstanceFile<'_> {
     }
 
     fn operator(&mut self, [p, rows, cols]: [usize; 3]) -> Result<Vec<f64>, ProblemError> {
-        let what = format!("{}: array \"operator\" of {p} measurements of {rows}×{cols} matrices", self.path.display());
-        let remedy = "keep fewer measurements, or run where there is more memory";
-        require_memory(&what, dense_bytes(p, rows, cols, 8), available_memory(), remedy)?;
+        Dense::check_fits(rows, cols, p, Storage::F64)?;
         self.archive.numbers("operator", |numbers| column_major(numbers, [p, rows, cols]))
     }
 }

@@ -53,18 +53,29 @@ impl Dense {
         storage: Storage,
         fill: impl Fn(usize, &mut [f64]) + Sync,
     ) -> Result<Self, SensingError> {
-        if rows == 0 || cols == 0 || measurements == 0 {
-            return Err(SensingError::Empty { rows, cols, measurements });
-        }
-        let needed = Self::required_bytes(rows, cols, measurements, storage);
-        if let Some(available) = available_memory().filter(|&available| needed > available) {
-            return Err(SensingError::TooLarge { needed, available, rows, cols, measurements, storage });
-        }
+        Self::check_fits(rows, cols, measurements, storage)?;
         let ensemble = match storage {
             Storage::F64 => Stored::F64(Self::stored(rows, cols, measurements, fill)?),
             Storage::F32 => Stored::F32(Self::stored(rows, cols, measurements, fill)?),
         };
         Ok(Dense { rows, cols, ensemble, portable: false })
+    }
+
+    /// Whether an ensemble of this shape can be had: nothing is allocated.
+    ///
+    /// # Errors
+    /// If the shape is empty, or the ensemble does not fit into the memory that is left.
+    pub fn check_fits(rows: usize, cols: usize, measurements: usize, storage: Storage) -> Result<(), SensingError> {
+        if rows == 0 || cols == 0 || measurements == 0 {
+            return Err(SensingError::Empty { rows, cols, measurements });
+        }
+        let needed = Self::required_bytes(rows, cols, measurements, storage);
+        match available_memory() {
+            Some(available) if needed > available => {
+                Err(SensingError::TooLarge { needed, available, rows, cols, measurements, storage })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn stored<E: Entry>(

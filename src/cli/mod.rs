@@ -1,0 +1,7 @@
+//! The command line.
+
+mod arguments;
+mod interrupt;
+mod monitor;
+mod summary;
+pub mod exit;
