@@ -60,7 +60,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
     /// Replace results of another configuration in the output directory
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub force: bool,
     /// Go on from where an interrupted run stopped, to the same bytes
     #[arg(long)]

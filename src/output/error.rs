@@ -85,3 +85,11 @@ fn remedy(error: &io::Error) -> &'static str {
         _ => "",
     }
 }
+
+impl OutputError {
+    /// Whether nothing is wrong with the directory except that its results must not be touched.
+    pub fn is_refusal(&self) -> bool {
+        use OutputError as E;
+        matches!(self, E::OtherConfiguration { .. } | E::InterruptedRun { .. } | E::NothingToResume { .. } | E::ForeignFiles { .. })
+    }
+}

@@ -175,3 +175,20 @@ pub(crate) fn human_bytes(bytes: u128) -> String {
     }
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
+
+impl ProblemError {
+    /// Whether a file is at fault, rather than the configuration.
+    pub fn is_input_output(&self) -> bool {
+        use ProblemError as E;
+        matches!(
+            self,
+            E::Read { .. }
+                | E::Format { .. }
+                | E::Cell { .. }
+                | E::MissingArray { .. }
+                | E::UnknownArray { .. }
+                | E::ArrayShape { .. }
+                | E::Array { .. }
+        )
+    }
+}

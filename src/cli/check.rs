@@ -1,0 +1,162 @@
+//! `pgflow check`: the resolved configuration, and what running it will cost.
+
+use super::arguments::CheckArguments;
+use super::error::CliError;
+use super::{exit, experiment, print};
+use crate::config::{Ensemble, Experiment, FlowMethod, Method, Pair, Problem, Storage};
+use crate::problem::{build_target, read_instance};
+use crate::sensing::{Dense, available_memory};
+use crate::simulation::{number_of_steps, recording_times};
+use serde_json::json;
+
+/// Bytes of a number in a table, with its comma.
+const NUMBER: u64 = 24;
+
+/// Shape of the problem, as far as the cost depends on it.
+struct Size {
+    rows: usize,
+    cols: usize,
+    measurements: usize,
+    width: usize,
+    operator_bytes: u64,
+    /// `σ₁(Y)`, which sets the pace of the flow.
+    largest: f64,
+}
+
+/// What a run will cost.
+struct Estimate {
+    size: Size,
+    /// Name of each trajectory, evaluations of its field, and whether that number is exact.
+    evaluations: Vec<(String, u64, bool)>,
+    samples: u64,
+    disk: u64,
+}
+
+pub fn run(arguments: &CheckArguments) -> Result<i32, CliError> {
+    let loaded = experiment::load(&arguments.experiment)?;
+    let estimate = Estimate::new(&loaded.experiment, measure(&loaded.experiment)?);
+    if arguments.json {
+        print(&format!("{:#}\n", estimate.json(&loaded.resolved)))?;
+    } else {
+        print(&format!("{}\n{}", loaded.resolved.trim_end(), estimate.text()))?;
+    }
+    Ok(exit::DONE)
+}
+
+fn measure(experiment: &Experiment) -> Result<Size, CliError> {
+    match &experiment.problem {
+        Problem::Generated { target, sensing } => {
+            let target = build_target(target)?;
+            let (rows, cols) = target.matrix.shape();
+            let (measurements, operator_bytes) = match sensing.ensemble {
+                Ensemble::Identity => (rows * cols, 0),
+                Ensemble::Gaussian { measurements, storage } => {
+                    let p = measurements.count(rows, cols, target.rank());
+                    Dense::check_fits(rows, cols, p, storage).map_err(crate::problem::ProblemError::from)?;
+                    (p, Dense::required_bytes(rows, cols, p, storage))
+                }
+            };
+            let largest = target.values.first().copied().unwrap_or(1.0);
+            Ok(Size { rows, cols, measurements, width: experiment.width.unwrap_or(0), operator_bytes, largest })
+        }
+        Problem::File(path) => {
+            let arrays = read_instance(path)?;
+            let (rows, cols) = arrays.shape;
+            let measurements = arrays.data.len();
+            let width = experiment.width.or(arrays.factors.as_ref().map(|factors| factors.f.ncols())).unwrap_or(0);
+            let built = arrays.into_problem(path)?;
+            let largest = built.instance.target.as_ref().and_then(|target| target.values.first().copied()).unwrap_or(1.0);
+            let operator_bytes = if built.instance.operator.storage_bytes() == 0 { 0 } else { Dense::required_bytes(rows, cols, measurements, Storage::F64) };
+            Ok(Size { rows, cols, measurements, width, operator_bytes, largest })
+        }
+    }
+}
+
+/// Evaluations of a field up to the horizon, and whether the number is exact.
+///
+/// An adaptive pair is limited by stability for most of a long run: a step of `stages` evaluations covers `reach/(2.1 σ₁)` of flow time,
+/// `2.1 σ₁` being the typical spectral radius under sensing. The phase in which modes escape takes about `10 stages` more for every four
+/// digits of the tolerance.
+fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
+    match *method {
+        Method::GradientDescent { step } => (number_of_steps(horizon, step) + 1, true),
+        Method::Flow(FlowMethod::Rk4 { step }) => (4 * (horizon / step).ceil() as u64 + 1, true),
+        Method::Flow(FlowMethod::Adaptive { pair, tolerance }) => {
+            let (stages, reach) = match pair {
+                Pair::Dop853 => (12.0, 6.3),
+                Pair::Dopri5 => (6.0, 3.3),
+            };
+            let stable = stages * horizon * 2.1 * largest / reach;
+            let digits = -tolerance.rtol.log10() / 4.0;
+            ((stable + 10.0 * stages * digits) as u64, false)
+        }
+    }
+}
+
+impl Estimate {
+    fn new(experiment: &Experiment, size: Size) -> Self {
+        let record = &experiment.record;
+        let times = recording_times(record).len() as u64;
+        let trajectories = experiment.trajectories.len() as u64;
+        let evaluations = experiment.trajectories.iter().map(|trajectory| {
+            let (count, exact) = evaluations(&trajectory.method, record.horizon, size.largest);
+            (trajectory.name.clone(), count, exact)
+        });
+        let modes = size.rows.min(size.cols).min(size.width) as u64;
+        let pairs = experiment.comparisons.iter().map(|comparison| comparison.against.len() as u64).sum::<u64>();
+        let table = trajectories * times * (record.observables.len() as u64 + 3) * NUMBER;
+        let spectrum = trajectories * times * modes * 4 * NUMBER;
+        let comparison = pairs * times * 7 * NUMBER;
+        let snapshots = if record.snapshots { trajectories * times * ((size.rows + size.cols) * size.width) as u64 * 8 } else { 0 };
+        Estimate { evaluations: evaluations.collect(), samples: trajectories * times, disk: table + spectrum + comparison + snapshots, size }
+    }
+
+    /// Passes over the operator: trajectories share them, so that the longest one counts.
+    fn passes(&self) -> u64 {
+        self.evaluations.iter().map(|(_, count, _)| *count).max().unwrap_or(0)
+    }
+
+    /// As comments, so that the output as a whole stays a configuration.
+    fn text(&self) -> String {
+        let size = &self.size;
+        let mut text = format!(
+            "\n# cost\n# A: {} measurements of {}×{} matrices, {} bytes\n",
+            size.measurements, size.rows, size.cols, size.operator_bytes
+        );
+        if let Some(memory) = available_memory() {
+            text += &format!("# memory that can be had: {memory} bytes\n");
+        }
+        for (name, count, exact) in &self.evaluations {
+            let about = if *exact { "" } else { "about " };
+            text += &format!("# {name}: {about}{count} evaluations\n");
+        }
+        text += &format!(
+            "# operator passes: about {} (trajectories share them; {} samples ride along)\n# disk: at most about {} bytes\n",
+            self.passes(),
+            self.samples,
+            self.disk
+        );
+        text
+    }
+
+    fn json(&self, resolved: &str) -> serde_json::Value {
+        let trajectories: Vec<_> = self
+            .evaluations
+            .iter()
+            .map(|(name, count, exact)| json!({ "name": name, "evaluations": count, "exact": exact }))
+            .collect();
+        json!({
+            "config": resolved,
+            "rows": self.size.rows,
+            "cols": self.size.cols,
+            "width": self.size.width,
+            "measurements": self.size.measurements,
+            "operator_bytes": self.size.operator_bytes,
+            "memory_available": available_memory(),
+            "operator_passes": self.passes(),
+            "samples": self.samples,
+            "disk_bytes": self.disk,
+            "trajectories": trajectories,
+        })
+    }
+}

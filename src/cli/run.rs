@@ -1,0 +1,150 @@
+//! `pgflow run`: an experiment from its configuration to its tables.
+
+use super::arguments::RunArguments;
+use super::error::CliError;
+use super::interrupt::Interrupt;
+use super::monitor::Attendant;
+use super::summary::Summary;
+use super::{exit, experiment, print};
+use crate::config::{Experiment, Loaded};
+use crate::dynamics::State;
+use crate::output::{
+    CHECKPOINT, CONFIG, Digest, Existing, InstanceSummary, MANIFEST, Manifest, RunDescription, RunDirectory, default_directory,
+    load_checkpoint, save_checkpoint, write_atomically, write_manifest,
+};
+use crate::problem::{BuiltProblem, build_instance, initial_state};
+use crate::simulation::{End, RunRecord, SavedRun, Simulation};
+use std::io::Write;
+use std::time::Instant;
+
+pub fn run(arguments: &RunArguments) -> Result<i32, CliError> {
+    let interrupt = Interrupt::install().map_err(|error| CliError::System { what: "signal handlers", reason: error.to_string() })?;
+    let loaded = experiment::load(&arguments.experiment)?;
+    let threads = arguments.threads.map_or_else(default_threads, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| CliError::System { what: "threads", reason: error.to_string() })?;
+    pool.install(|| Session::new(arguments, &loaded, interrupt, threads).run())
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// One run, with what all its parts need.
+struct Session<'a> {
+    arguments: &'a RunArguments,
+    loaded: &'a Loaded,
+    experiment: &'a Experiment,
+    interrupt: Interrupt,
+    configuration: Digest,
+    threads: usize,
+    started: Instant,
+}
+
+impl<'a> Session<'a> {
+    fn new(arguments: &'a RunArguments, loaded: &'a Loaded, interrupt: Interrupt, threads: usize) -> Self {
+        let configuration = Digest::of(&loaded.resolved);
+        Session { arguments, loaded, experiment: &loaded.experiment, interrupt, configuration, threads, started: Instant::now() }
+    }
+
+    fn log(&self, message: impl FnOnce() -> String) {
+        if self.arguments.verbose {
+            let _ = writeln!(std::io::stderr(), "[{:8.3} s] {}", self.started.elapsed().as_secs_f64(), message());
+        }
+    }
+
+    fn run(&self) -> Result<i32, CliError> {
+        let built = build_instance(self.experiment)?;
+        self.log(|| describe(&built));
+        let directory = self.prepare()?;
+        let mut simulation = Simulation::new(self.experiment, &built.instance, self.starts(&built)?)?;
+        let checkpoint = directory.file(CHECKPOINT);
+        if self.arguments.resume && checkpoint.exists() {
+            simulation.restore(load_checkpoint::<SavedRun>(&checkpoint, &self.configuration)?)?;
+            self.log(|| format!("going on from {}", checkpoint.display()));
+        }
+        let store = |saved: SavedRun| match save_checkpoint(&checkpoint, &self.configuration, &saved) {
+            Ok(()) => self.log(|| format!("checkpoint in {}", checkpoint.display())),
+            // The run is worth more than the checkpoint: it goes on.
+            Err(error) => drop(writeln!(std::io::stderr(), "warning: {error}")),
+        };
+        let attendant = Attendant::new(self.interrupt.clone(), self.arguments.quiet, &store);
+        let end = simulation.run(&attendant);
+        attendant.finish();
+        if let End::Interrupted(saved) = &end {
+            save_checkpoint(&checkpoint, &self.configuration, saved)?;
+        }
+        let record = simulation.record();
+        self.write(&directory, &built, &record, matches!(end, End::Interrupted(_)))?;
+        self.report(&record, &directory)?;
+        Ok(match end {
+            End::Interrupted(_) => exit::RESUMABLE,
+            End::Finished if Summary::new(&record).is_success() => exit::DONE,
+            End::Finished => exit::FAILED,
+        })
+    }
+
+    fn prepare(&self) -> Result<RunDirectory, CliError> {
+        let path = self.arguments.out.clone().unwrap_or_else(|| default_directory(&self.experiment.name));
+        let existing = match (self.arguments.force, self.arguments.resume) {
+            (true, _) => Existing::Replace,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Protect,
+        };
+        Ok(RunDirectory::prepare(&path, &self.configuration, existing)?)
+    }
+
+    fn starts(&self, built: &BuiltProblem) -> Result<Vec<State>, CliError> {
+        let start = |init| initial_state(init, self.experiment.width, &built.instance, built.factors.as_ref());
+        let states: Result<Vec<State>, _> = self.experiment.trajectories.iter().map(|trajectory| start(&trajectory.init)).collect();
+        Ok(states?)
+    }
+
+    /// The tables first, the manifest last: whoever finds a manifest finds everything that it tells of.
+    fn write(&self, directory: &RunDirectory, built: &BuiltProblem, record: &RunRecord, interrupted: bool) -> Result<(), CliError> {
+        directory.write_record(record)?;
+        write_atomically(&directory.file(CONFIG), |writer| writer.write_all(self.loaded.resolved.as_bytes()))?;
+        let description = RunDescription {
+            name: self.experiment.name.clone(),
+            config_hash: self.configuration,
+            seed: self.experiment.seed,
+            threads: self.threads,
+        };
+        let instance = InstanceSummary::new(&built.instance, built.kind.label());
+        let manifest = Manifest::new(&description, instance, record, self.started.elapsed().as_secs_f64());
+        write_manifest(&directory.file(MANIFEST), &manifest)?;
+        if !interrupted {
+            directory.remove_checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn report(&self, record: &RunRecord, directory: &RunDirectory) -> Result<(), CliError> {
+        let summary = Summary::new(record);
+        let seconds = self.started.elapsed().as_secs_f64();
+        if self.arguments.json {
+            let mut json = summary.json();
+            json["name"] = self.experiment.name.clone().into();
+            json["directory"] = directory.path().display().to_string().into();
+            json["seconds"] = seconds.into();
+            return print(&format!("{json:#}\n"));
+        }
+        if self.arguments.quiet {
+            return Ok(());
+        }
+        print(&format!("{}results in {} ({seconds:.2} s)\n", summary.text(), directory.path().display()))
+    }
+}
+
+fn describe(built: &BuiltProblem) -> String {
+    let operator = built.instance.operator.as_ref();
+    let (rows, cols) = operator.shape();
+    let rank = built.instance.target.as_ref().map_or_else(|| "unknown rank".into(), |target| format!("rank {}", target.rank()));
+    format!(
+        "instance: {rows}×{cols}, {rank}, {} measurements, operator of {} bytes",
+        operator.measurements(),
+        operator.storage_bytes()
+    )
+}
