@@ -331,22 +331,26 @@ const GOLDEN_ANSWER: [u64; 5] =
 
 /// Over independent ensembles the normal operator averages to the identity (THEORY 1), and its deviation has the size of THEORY 3.10.
 ///
-/// The deviation's square relative to its mean has a standard deviation of about 0.06 per draw at this size (measured), so 120 draws
-/// scatter by half a percent; the mean over draws of `A*A R − R` has the norm of one draw over `√draws`.
+/// The deviation's square has a relative standard deviation of 0.13 per draw at this size (measured over 2000 draws, whose mean was
+/// 0.997 ± 0.003 of the theory's), `‖A(R)‖²` one of `√(2/p)`: bounds are four standard deviations of the mean over the draws. The mean of
+/// `A*A R − R` itself has the size of one draw over `√draws`.
 #[test]
 fn gaussian_ensembles_are_isotropic() {
     let (m, n, p, draws) = (20, 15, 200, 120);
     let target = multiply(Form::RightTransposed, &matrix(m, 2, 20), &matrix(n, 2, 21));
     let expected = frobenius_squared(&target) * (m * n + 1) as f64 / p as f64;
-    let (mut mean, mut squares) = (Matrix::zeros(m, n), 0.0);
+    let (mut mean, mut squares, mut lengths) = (Matrix::zeros(m, n), 0.0, 0.0);
     for seed in 0..draws {
         let operator = Gaussian::draw(m, n, p, Storage::F64, 1_000 + seed).unwrap();
         let question = Question { point: Point::Dense(&target), data: false };
-        let deviation = -&ask(&operator, &vec![0.0; p], &[question])[0].matrix - &target;
+        let answer = ask(&operator, &vec![0.0; p], &[question]).remove(0);
+        let deviation = -answer.matrix - &target;
+        lengths += answer.residual_norm_squared / frobenius_squared(&target) / draws as f64;
         squares += frobenius_squared(&deviation) / draws as f64;
         mean += deviation / draws as f64;
     }
-    assert!((squares / expected - 1.0).abs() < 0.1, "{}", squares / expected);
+    assert!((squares / expected - 1.0).abs() < 4.0 * 0.13 / (draws as f64).sqrt(), "{}", squares / expected);
+    assert!((lengths - 1.0).abs() < 4.0 * (2.0 / (p * draws as usize) as f64).sqrt(), "{lengths}");
     let bias = frobenius_squared(&mean) / (expected / draws as f64);
     assert!((0.6..1.5).contains(&bias), "{bias}");
 }
@@ -356,8 +360,8 @@ fn an_ensemble_beyond_the_memory_is_refused_before_anything_is_allocated() {
     let error = Gaussian::draw(3_000, 3_000, 1 << 24, Storage::F64, 1).unwrap_err();
     assert!(matches!(error, SensingError::TooLarge { needed, available, .. } if needed > available), "{error:?}");
     let message = error.to_string();
-    for part in ["16777216 measurements of 3000×3000", "TiB", "storage = \"f32\"", "fewer", "at most", "smaller target"] {
-        assert!(part == "fewer" || message.contains(part), "{part}: {message}");
+    for part in ["16777216 measurements of 3000×3000", "TiB", "storage = \"f32\"", "at most", "smaller target"] {
+        assert!(message.contains(part), "{part}: {message}");
     }
     assert!(matches!(Gaussian::draw(usize::MAX, 2, 1, Storage::F32, 1), Err(SensingError::TooLarge { .. })));
 }

@@ -1,5 +1,6 @@
 //! What can go wrong when an operator is set up.
 
+use super::Dense;
 use crate::config::Storage;
 
 /// An operator that cannot be set up.
@@ -9,7 +10,7 @@ pub enum SensingError {
     /// The ensemble is larger than the memory that is left.
     #[error(
         "{measurements} measurements of {rows}×{cols} matrices with storage = \"{}\" need {}, and {} of memory are available; {}",
-        storage_name(*storage), Bytes(*needed), Bytes(*available), remedies(*needed, *available, *measurements, *storage)
+        storage_name(*storage), Bytes(*needed), Bytes(*available), remedies(*rows, *cols, *available, *storage, *measurements)
     )]
     TooLarge {
         /// Bytes that it would take.
@@ -61,14 +62,19 @@ pub enum SensingError {
     },
 }
 
-/// The remedies for an ensemble that is too large, its number of measurements cut to what fits.
-fn remedies(needed: u64, available: u64, measurements: usize, storage: Storage) -> String {
-    let fitting = (available as f64 / needed as f64 * measurements as f64).floor();
-    let half = match storage {
-        Storage::F64 => format!(", or storage = \"f32\" (half the memory: {})", Bytes(needed / 2)),
-        Storage::F32 => String::new(),
-    };
-    format!("take at most {fitting} measurements{half}, or a smaller target")
+/// What to do about an ensemble that is too large.
+fn remedies(rows: usize, cols: usize, available: u64, storage: Storage, measurements: usize) -> String {
+    let mut remedies = Vec::new();
+    let fitting = available / Dense::required_bytes(rows, cols, 1, storage).max(1);
+    if fitting > 0 {
+        remedies.push(format!("at most {fitting} measurements"));
+    }
+    if storage == Storage::F64 {
+        let half = Dense::required_bytes(rows, cols, measurements, Storage::F32);
+        remedies.push(format!("storage = \"f32\" (half the memory: {})", Bytes(half)));
+    }
+    remedies.push("a smaller target".to_owned());
+    format!("take {}", remedies.join(", or "))
 }
 
 /// The name of a storage in a configuration.
@@ -106,7 +112,7 @@ mod tests {
     #[test]
     fn too_large_names_the_size_and_the_remedies() {
         let mut error = SensingError::TooLarge {
-            needed: 400 << 30,
+            needed: Dense::required_bytes(1000, 1000, 50_000, Storage::F64),
             available: 16 << 30,
             rows: 1000,
             cols: 1000,
@@ -115,13 +121,13 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "50000 measurements of 1000×1000 matrices with storage = \"f64\" need 400.0 GiB, and 16.0 GiB of memory are available; \
-             take at most 2000 measurements, or storage = \"f32\" (half the memory: 200.0 GiB), or a smaller target"
+            "50000 measurements of 1000×1000 matrices with storage = \"f64\" need 372.5 GiB, and 16.0 GiB of memory are available; \
+             take at most 2147 measurements, or storage = \"f32\" (half the memory: 186.3 GiB), or a smaller target"
         );
-        if let SensingError::TooLarge { storage, .. } = &mut error {
-            *storage = Storage::F32;
+        if let SensingError::TooLarge { storage, available, .. } = &mut error {
+            (*storage, *available) = (Storage::F32, 1000);
         }
-        assert!(!error.to_string().contains("half"));
+        assert!(error.to_string().ends_with("1000 bytes of memory are available; take a smaller target"), "{error}");
     }
 
     #[test]

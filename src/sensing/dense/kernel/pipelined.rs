@@ -129,7 +129,7 @@ unsafe fn back_project_four<L: Lanes, E: Entry, const R: usize, const P: usize>(
     }
 }
 
-/// [`products`] of the group at `rows` and [`back_project`] of the group before it.
+/// [`products`] of the group at `rows` and [`back_project`] of the group before it; the group after it is fetched.
 ///
 /// # Safety
 /// As for these two, with `GROUP` rows before `rows` as well.
@@ -142,10 +142,13 @@ unsafe fn products_and_back_projection<L: Lanes, E: Entry, const P: usize>(
     residuals: &[[f64; P]; GROUP],
     partial: *mut f64,
 ) {
-    // SAFETY: the caller's promise; `k + 8 ≤ stride` as the stride is a multiple of 16.
+    // SAFETY: the caller's promise; `k + 8 ≤ stride` as the stride is a multiple of 16; prefetching takes any address.
     unsafe {
         let before = rows.sub(GROUP * stride);
         for k in (0..stride).step_by(SLAB) {
+            for r in 0..GROUP {
+                L::prefetch(rows.wrapping_add((GROUP + r) * stride + k).cast());
+            }
             for half in [0, 4] {
                 let at = k + half;
                 for q in 0..P {
