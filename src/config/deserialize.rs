@@ -109,7 +109,9 @@ impl NodeDeserializer<'_> {
             Value::Float(float) => Unexpected::Float(*float),
             Value::Boolean(boolean) => Unexpected::Bool(*boolean),
             Value::Datetime => Unexpected::Other("a date or time"),
-            Value::Array(elements) if elements.iter().any(|e| matches!(e.value, Value::Table(_))) => Unexpected::Other("an array of tables"),
+            Value::Array(elements) if elements.iter().any(|e| matches!(e.value, Value::Table(_))) => {
+                Unexpected::Other("an array of tables")
+            }
             Value::Array(_) => Unexpected::Seq,
             Value::Table(_) => Unexpected::Map,
         }

@@ -128,11 +128,7 @@ fn shifted(span: Span, offset: usize) -> Span {
 fn convert_table(table: &DeTable<'_>, offset: usize) -> Result<Vec<Entry>, Flaw> {
     let mut entries = Vec::with_capacity(table.len());
     for (key, value) in table.iter() {
-        entries.push(Entry {
-            key: key.get_ref().to_string(),
-            key_span: shifted(key.span(), offset),
-            node: convert(value, offset)?,
-        });
+        entries.push(Entry { key: key.get_ref().to_string(), key_span: shifted(key.span(), offset), node: convert(value, offset)? });
     }
     // The parser sorts by name; the first mistake of a file should be reported first.
     entries.sort_by_key(|entry| entry.key_span.start);

@@ -31,7 +31,7 @@ impl std::fmt::Display for Location {
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum Defect {
     /// The text is not TOML.
     #[error("invalid TOML: {0}")]
     Syntax(String),
@@ -99,15 +99,15 @@ pub enum Problem {
 
 /// A problem with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{location}: {problem}")]
+#[error("{location}: {defect}")]
 pub struct Complaint {
     /// Where.
     pub location: Location,
     /// What.
-    pub problem: Problem,
+    pub defect: Defect,
 }
 
-/// A configuration that is refused, with every problem that was found: one line each, in the order of the file's sections.
+/// A configuration that is refused, with every problem that was found: one line each, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// At least one.
@@ -166,7 +166,7 @@ pub(super) struct Flaw {
     pub kind: Kind,
 }
 
-/// What is wrong, see [`Problem`].
+/// What is wrong, see [`Defect`].
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Syntax(String),
@@ -230,21 +230,21 @@ impl Flaw {
     pub fn report(self, texts: &Texts<'_>) -> Complaint {
         let span = self.span.clone().unwrap_or(0..0);
         let (key, value) = (self.key(), texts.excerpt(&span));
-        let problem = match self.kind {
-            Kind::Syntax(message) => Problem::Syntax(message),
-            Kind::Override(message) => Problem::Override(message),
+        let defect = match self.kind {
+            Kind::Syntax(message) => Defect::Syntax(message),
+            Kind::Override(message) => Defect::Override(message),
             Kind::UnknownKey { key: name, allowed } => {
                 let table = if key.is_empty() { "the top level".to_owned() } else { format!("`{key}`") };
-                Problem::UnknownKey { nearest: nearest(&name, &allowed), key: name, table, allowed }
+                Defect::UnknownKey { nearest: nearest(&name, &allowed), key: name, table, allowed }
             }
-            Kind::UnknownValue { name, allowed } => Problem::UnknownValue { nearest: nearest(&name, &allowed), key, value, allowed },
+            Kind::UnknownValue { name, allowed } => Defect::UnknownValue { nearest: nearest(&name, &allowed), key, value, allowed },
             Kind::WrongType { found, expected } => {
                 let value = if found == "a table" || found == "an array of tables" { String::new() } else { value };
-                Problem::WrongType { key, value, found, expected }
+                Defect::WrongType { key, value, found, expected }
             }
-            Kind::Missing { remedy } => Problem::Missing { key, remedy },
-            Kind::Invalid { rule, show } => Problem::Invalid { key, value: if show { value } else { String::new() }, rule },
+            Kind::Missing { remedy } => Defect::Missing { key, remedy },
+            Kind::Invalid { rule, show } => Defect::Invalid { key, value: if show { value } else { String::new() }, rule },
         };
-        Complaint { location: texts.locate(&span), problem }
+        Complaint { location: texts.locate(&span), defect }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::deserialize::from_document;
 use super::document::{Texts, parse_document};
-use super::error::{Complaint, ConfigError, Flaw, Location, Problem};
+use super::error::{Complaint, ConfigError, Defect, Flaw, Location};
 use super::experiment::Experiment;
 use super::schema::File;
 use super::{overrides, render, resolve};
@@ -46,10 +46,13 @@ pub fn load(source: Source<'_>, overrides: &[String], base_dir: &Path) -> Result
     let mut texts = Texts::new(source.name, text);
     match load_into(&mut texts, text, overrides, base_dir) {
         Ok(loaded) => Ok(loaded),
-        Err(Failure::Flaws(flaws)) => Err(ConfigError { complaints: flaws.into_iter().map(|flaw| flaw.report(&texts)).collect() }),
+        Err(Failure::Flaws(mut flaws)) => {
+            flaws.sort_by_key(|flaw| flaw.span.as_ref().map(|span| span.start));
+            Err(ConfigError { complaints: flaws.into_iter().map(|flaw| flaw.report(&texts)).collect() })
+        }
         Err(Failure::Other(message)) => {
             let location = Location::File { name: source.name.to_owned(), line: 1, column: 1 };
-            Err(ConfigError { complaints: vec![Complaint { location, problem: Problem::Internal(message) }] })
+            Err(ConfigError { complaints: vec![Complaint { location, defect: Defect::Internal(message) }] })
         }
     }
 }

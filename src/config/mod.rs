@@ -16,7 +16,7 @@ mod templates;
 mod values;
 
 pub use columns::{COLUMNS, DEFAULT_COLUMNS};
-pub use error::{Complaint, ConfigError, Location, Problem};
+pub use error::{Complaint, ConfigError, Defect, Location};
 pub use experiment::*;
 pub use json::json_schema;
 pub use load::{Loaded, Source, load};

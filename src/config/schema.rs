@@ -87,6 +87,7 @@ pub(super) struct TargetTable {
 /// The measurements: exactly one ensemble.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct SensingTable {
     /// Independent standard normal entries, over √p.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +169,7 @@ pub(super) enum FactorizationName {
 /// The law of the initial factors: exactly one.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct InitTable {
     /// Entries N(0, scale²).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,6 +197,7 @@ pub(super) struct LawTable {
 /// The law of a trajectory's own initial factors: exactly one. Lists make families.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct FamilyInitTable {
     /// Entries N(0, scale²).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -227,7 +230,7 @@ pub(super) struct RecordTable {
     pub horizon: Located<f64>,
     /// Number of recording times, both ends included.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2), extend("default" = 200))]
+    #[schemars(range(min = 2, max = 10000000), extend("default" = 200))]
     pub samples: Key<usize>,
     /// How recording times are spread: evenly, or 0 and then geometrically from `first` to the horizon.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,6 +295,7 @@ pub(super) struct StopTable {
 /// A trajectory, or a family of them; exactly one of `flow` and `gradient_descent`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["flow"] }, { "required": ["gradient_descent"] }]))]
 pub(super) struct TrajectoryTable {
     /// Its name, unique: letters, digits, `_` and `-`.
     #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]

@@ -62,9 +62,11 @@ pub(super) fn exactly_one(key: &str, table: &Span, variants: &[(&str, Option<Spa
             let names: Vec<String> = variants.iter().map(|(name, _)| format!("`{key}.{name}`")).collect();
             Err(Flaw::presence(key, table, format!("chooses nothing: add exactly one of the tables {}", names.join(", "))))
         }
-        [(_, first, _), (_, second, span), ..] => {
-            Err(Flaw::presence(format!("{key}.{second}"), span, format!("cannot stand beside `{key}.{first}`: choose one and remove the other")))
-        }
+        [(_, first, _), (_, second, span), ..] => Err(Flaw::presence(
+            format!("{key}.{second}"),
+            span,
+            format!("cannot stand beside `{key}.{first}`: choose one and remove the other"),
+        )),
     }
 }
 

@@ -60,12 +60,18 @@ fn target(table: &mut Located<TargetTable>, seed: u64, base: &Path) -> Result<Ta
     }
     let size = |key: &str, value: &Option<Located<usize>>| match value {
         Some(value) => at_least(&format!("target.{key}"), value, 1),
-        None => Err(Flaw::missing(format!("target.{key}"), &span, format!("give it, such as {key} = 40 (or `file`, for a matrix from a file)"))),
+        None => {
+            Err(Flaw::missing(format!("target.{key}"), &span, format!("give it, such as {key} = 40 (or `file`, for a matrix from a file)")))
+        }
     };
     let (rows, cols) = (size("rows", &table.rows)?, size("cols", &table.cols)?);
     if bytes(&[rows, cols], 8).is_none() {
         let place = span_of(&table.rows).unwrap_or_default();
-        return Err(Flaw::value("target.rows", &place, format!("is too large beside target.cols = {cols}: no matrix of this size fits in memory")));
+        return Err(Flaw::value(
+            "target.rows",
+            &place,
+            format!("is too large beside target.cols = {cols}: no matrix of this size fits in memory"),
+        ));
     }
     let rank = match &table.rank {
         None => None,
@@ -75,7 +81,11 @@ fn target(table: &mut Located<TargetTable>, seed: u64, base: &Path) -> Result<Ta
             return Err(Flaw::value("target.rank", span, rule));
         }
         Some(Located { span, .. }) => {
-            return Err(Flaw::value("target.rank", span, "is for matrices from a file: give an integer, or `file` instead of rows and cols"));
+            return Err(Flaw::value(
+                "target.rank",
+                span,
+                "is for matrices from a file: give an integer, or `file` instead of rows and cols",
+            ));
         }
     };
     let values = spectrum(table, rank, rows.min(cols), &span)?;
@@ -149,7 +159,11 @@ fn listed_spectrum(
             return Err(Flaw::value(KEY, &value.span, "is out of range: each entry must be positive and finite (leave zeros out)"));
         }
         if value.value > previous {
-            return Err(Flaw::value(KEY, &value.span, format!("is larger than the entry before it, {previous}: sort them in descending order")));
+            return Err(Flaw::value(
+                KEY,
+                &value.span,
+                format!("is larger than the entry before it, {previous}: sort them in descending order"),
+            ));
         }
         previous = value.value;
     }
@@ -240,7 +254,11 @@ fn gaussian_ensemble(table: &mut Located<GaussianTable>, shape: Option<(usize, u
 pub(super) fn width(file: &mut File, shape: Option<(usize, usize)>) -> Result<Option<usize>, Flaw> {
     let from_file = file.instance.is_some();
     let Some(table) = &mut file.model else {
-        return if from_file { Ok(None) } else { Err(Flaw::missing("model", &(0..0), "add a table [model] with width, the number of columns of the factors")) };
+        return if from_file {
+            Ok(None)
+        } else {
+            Err(Flaw::missing("model", &(0..0), "add a table [model] with width, the number of columns of the factors"))
+        };
     };
     let FactorizationName::Asymmetric = fill(&mut table.value.factorization, FactorizationName::Asymmetric);
     let Some(width) = &table.value.width else {

@@ -7,10 +7,17 @@ use crate::config::experiment::{Record, Spacing, Stop};
 use crate::config::located::{Located, fill};
 use crate::config::schema::{RecordTable, SpacingName, StopTable};
 
+/// Beyond this, tables hold gigabytes of rows that no plot resolves.
+const MOST_SAMPLES: usize = 10_000_000;
+
 pub(super) fn record(table: &mut Located<RecordTable>) -> Result<Record, Flaw> {
     let table = &mut table.value;
     let horizon = positive("record.horizon", &table.horizon)?;
-    let samples = at_least("record.samples", table.samples.get_or_insert_with(|| Located::filled(200)), 2)?;
+    let samples = table.samples.get_or_insert_with(|| Located::filled(200));
+    if !(2..=MOST_SAMPLES).contains(&samples.value) {
+        return Err(Flaw::value("record.samples", &samples.span, format!("is out of range: it must be from 2 to {MOST_SAMPLES}")));
+    }
+    let samples = samples.value;
     Ok(Record {
         horizon,
         samples,

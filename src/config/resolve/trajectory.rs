@@ -31,10 +31,11 @@ pub(super) fn families(
     let mut names: Vec<String> = Vec::new();
     let mut families = Vec::new();
     for (i, table) in tables.value.iter_mut().enumerate() {
-        let Some(name) = flaws.keep(name(&format!("trajectory[#{}].name", i + 1), &table.value.name)) else { continue };
+        let key = format!("trajectory[#{}].name", i + 1);
+        let Some(name) = flaws.keep(name(&key, &table.value.name)) else { continue };
         if names.contains(&name) {
             let rule = "is taken by an earlier trajectory: names must differ";
-            flaws.0.push(Flaw::value("trajectory.name", &table.value.name.span, rule));
+            flaws.0.push(Flaw::value(key, &table.value.name.span, rule));
             continue;
         }
         families.extend(flaws.keep(family(&name, table, context)));
@@ -87,7 +88,11 @@ fn step_size(key: &str, span: &Span, step: f64, horizon: f64) -> Result<f64, Fla
         return Err(Flaw::value(key, span, format!("is out of range: a step must be at most record.horizon = {}", number(horizon))));
     }
     if horizon / step > MOST_STEPS {
-        return Err(Flaw::value(key, span, format!("is too small: up to record.horizon = {} it makes more than 2^53 steps", number(horizon))));
+        return Err(Flaw::value(
+            key,
+            span,
+            format!("is too small: up to record.horizon = {} it makes more than 2^53 steps", number(horizon)),
+        ));
     }
     Ok(step)
 }
