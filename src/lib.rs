@@ -17,3 +17,4 @@ pub mod problem;
 pub mod sensing;
 pub mod simulation;
 pub mod stepper;
+pub mod theory;
