@@ -7,18 +7,18 @@
 //! measurements `A(X)_i = ⟨A_i, X⟩/√p`, loss `f(F,G) = ½‖A(FGᵀ) − y‖²`, flow `Ḟ = NG, Ġ = NᵀF` with
 //! `N = A*(y − A(FGᵀ))`.
 //!
-//! Each module imports only modules listed above it.
+//! The modules, in the order of the layers (each imports only earlier ones): [`config`], [`linalg`], [`random`], [`sensing`],
+//! [`dynamics`], [`problem`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`]; [`cli`] uses all.
 
-// In the order of the layout: `config` and `linalg` stand on nothing of this crate.
+pub mod cli;
 pub mod config;
+pub mod dynamics;
 pub mod linalg;
+pub mod observe;
+pub mod output;
+pub mod problem;
 pub mod random;
 pub mod sensing;
-pub mod dynamics;
-pub mod problem;
+pub mod simulation;
 pub mod stepper;
 pub mod theory;
-pub mod observe;
-pub mod simulation;
-pub mod output;
-pub mod cli;

@@ -27,6 +27,15 @@ impl<'a> View<'a> {
         View { data: matrix.as_slice().get(first..).unwrap_or(&[]), rows, cols: matrix.ncols(), stride: matrix.nrows() }
     }
 
+    /// Columns `first .. first + cols` of `matrix`.
+    ///
+    /// # Panics
+    /// If `matrix` has fewer columns.
+    pub fn of_columns(matrix: &'a Matrix, first: usize, cols: usize) -> Self {
+        assert!(first + cols <= matrix.ncols(), "columns {first}..{} of a matrix with {}", first + cols, matrix.ncols());
+        View { data: &matrix.as_slice()[first * matrix.nrows()..], rows: matrix.nrows(), cols, stride: matrix.nrows() }
+    }
+
     /// Number of rows.
     pub fn nrows(&self) -> usize {
         self.rows

@@ -1,23 +1,16 @@
-//! Observables: one file per family.
+//! Observables: what is recorded of a trajectory, one file per family. `docs/observables.md` defines every column.
+//!
+//! A new family is one file with an [`Observer`] and one line in the table of `observers.rs`.
 
-use crate::dynamics::State;
-use crate::linalg::Matrix;
-use crate::problem::Instance;
-use crate::sensing::Answer;
+mod angles;
+mod energy;
+mod imbalance;
+mod loss;
+mod observers;
+mod residual;
+mod rip;
+mod sample;
+mod spectrum;
 
-/// A recorded point of a trajectory, with everything that was computed there.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
-    /// The experiment's instance.
-    pub instance: &'a Instance,
-    /// Flow time.
-    pub t: f64,
-    /// `Z`.
-    pub state: &'a State,
-    /// The operator's answer at `Z`: `N`, `FGᵀ`, `‖y − A(FGᵀ)‖²`.
-    pub answer: &'a Answer,
-    /// `R = Y − FGᵀ`, where the target is known.
-    pub residual: Option<&'a Matrix>,
-    /// `∫₀ᵗ ‖∇f‖² ds` by the stepper's own weights.
-    pub dissipation: f64,
-}
+pub use observers::{DEFAULT_COLUMNS, ObserveError, Observer, ObserverMemory, Observers, known_columns};
+pub use sample::{Sample, Shared};

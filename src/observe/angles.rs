@@ -1,0 +1,41 @@
+//! How the leading singular spaces of `FGᵀ` lie to those of the target.
+
+use super::{Observer, Sample, Shared};
+use crate::dynamics::Shape;
+use crate::linalg::{Matrix, View, largest_principal_angle_sine};
+
+pub(super) const COLUMNS: [&str; 2] = ["angle_left", "angle_right"];
+
+/// Sine of the largest principal angle between the span of the first `r` left (right) singular vectors of `FGᵀ` and that of
+/// `U_Y` (`V_Y`).
+pub(super) struct Angles;
+
+/// What `σ_r − σ_{r+1}` of `FGᵀ` must exceed for its first `r` singular vectors to mean anything: a bound on the error of the
+/// singular values, `ε max(m, n, h) ‖F‖_F ‖G‖_F`. By Wedin's theorem the angles' error is at most this over the gap.
+fn resolution(sample: &Sample<'_>) -> f64 {
+    let Shape::Factors { rows, cols, width } = sample.state.shape();
+    let norm = |factor: View<'_>| crate::linalg::frobenius(&factor.to_matrix());
+    f64::EPSILON * rows.max(cols).max(width) as f64 * norm(sample.state.left()) * norm(sample.state.right())
+}
+
+fn leading(vectors: &Matrix, rank: usize) -> View<'_> {
+    View::of_columns(vectors, 0, rank)
+}
+
+impl Observer for Angles {
+    fn columns(&self) -> &'static [&'static str] {
+        &COLUMNS
+    }
+
+    fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
+        let Some(target) = &sample.instance.target else { return };
+        let Some(svd) = shared.product_svd(sample) else { return };
+        let rank = target.rank();
+        let Some(last) = rank.checked_sub(1).and_then(|index| svd.values.get(index)) else { return };
+        let next = svd.values.get(rank).copied().unwrap_or(0.0);
+        if last - next > resolution(sample) {
+            row[0] = Some(largest_principal_angle_sine(leading(&svd.left, rank), &target.left));
+            row[1] = Some(largest_principal_angle_sine(leading(&svd.right, rank), &target.right));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The observers of one trajectory.
+
+use super::{Sample, Shared, angles, energy, imbalance, loss, residual, rip, spectrum};
+use crate::dynamics::State;
+use crate::problem::Instance;
+use serde::{Deserialize, Serialize};
+
+/// A family of observables that are computed together.
+///
+/// Values are written as they come; [`Observers`] leaves those empty that are not finite.
+pub trait Observer: Send {
+    /// Names of its columns, the first of which names the family in an [`ObserverMemory`].
+    fn columns(&self) -> &'static [&'static str];
+
+    /// Writes one value for each column; `None` where it is undefined. `row` comes filled with `None`.
+    fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]);
+
+    /// What it carries from sample to sample and could not compute anew.
+    fn memory(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Takes back what [`memory`](Self::memory) gave; `false` if it cannot be that.
+    fn restore(&mut self, memory: &[f64]) -> bool {
+        memory.is_empty()
+    }
+}
+
+/// What observers carry from sample to sample, for a resumed run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ObserverMemory {
+    /// For each family, the name of its first column and its numbers.
+    families: Vec<(String, Vec<f64>)>,
+}
+
+/// Misuse of [`Observers`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserveError {
+    /// No family has such a column.
+    #[error("record.observables: there is no column \"{name}\"; did you mean \"{nearest}\"? columns: {allowed}")]
+    UnknownColumn {
+        /// What was asked for.
+        name: String,
+        /// The most similar column.
+        nearest: &'static str,
+        /// All columns.
+        allowed: String,
+    },
+    /// A column twice.
+    #[error("record.observables: the column \"{name}\" is listed twice; list it once")]
+    RepeatedColumn {
+        /// Its name.
+        name: String,
+    },
+    /// The memory is of other columns.
+    #[error("the saved memory of \"{family}\" does not fit the columns that are recorded; resume with the configuration that saved it")]
+    ForeignMemory {
+        /// First column of the family.
+        family: String,
+    },
+}
+
+/// The columns that `observables = ["default"]` stands for.
+pub const DEFAULT_COLUMNS: [&str; 14] = [
+    "loss",
+    "grad_norm",
+    "residual_fro",
+    "residual_op",
+    "relative_error",
+    "train_error",
+    "imbalance",
+    "imbalance_drift",
+    "effective_rank",
+    "numerical_rank",
+    "angle_left",
+    "angle_right",
+    "rip_error",
+    "energy_defect",
+];
+
+type Build = fn(&Instance, &State) -> Box<dyn Observer>;
+
+/// Every family: its columns, and how it begins from the instance and the trajectory's initial state.
+const FAMILIES: [(&[&str], Build); 7] = [
+    (&loss::COLUMNS, |instance, _| Box::new(loss::Loss::new(instance))),
+    (&residual::COLUMNS, |instance, _| Box::new(residual::Residual::new(instance))),
+    (&imbalance::COLUMNS, |_, initial| Box::new(imbalance::Imbalance::new(initial))),
+    (&spectrum::COLUMNS, |_, _| Box::new(spectrum::Spectrum)),
+    (&angles::COLUMNS, |_, _| Box::new(angles::Angles)),
+    (&rip::COLUMNS, |_, _| Box::new(rip::RipError)),
+    (&energy::COLUMNS, |_, _| Box::new(energy::EnergyDefect::default())),
+];
+
+/// Every column that can be asked for.
+pub fn known_columns() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().flat_map(|(columns, _)| columns.iter().copied())
+}
+
+/// The observers of one trajectory: only the families of the columns asked for are evaluated.
+pub struct Observers {
+    columns: Vec<String>,
+    families: Vec<Active>,
+}
+
+struct Active {
+    observer: Box<dyn Observer>,
+    /// For each of the family's columns, where it stands in the row, if it was asked for.
+    places: Vec<Option<usize>>,
+}
+
+impl Observers {
+    /// Observers for the columns, in that order. `initial` is the trajectory's state at time 0 (also when a run is resumed
+    /// later): drifts are measured from it.
+    ///
+    /// # Errors
+    /// A column that does not exist, or is listed twice.
+    pub fn new<S: AsRef<str>>(columns: &[S], instance: &Instance, initial: &State) -> Result<Self, ObserveError> {
+        let columns: Vec<String> = columns.iter().map(|name| name.as_ref().to_owned()).collect();
+        for (i, name) in columns.iter().enumerate() {
+            if !known_columns().any(|known| known == name) {
+                return Err(unknown(name));
+            }
+            if columns[..i].contains(name) {
+                return Err(ObserveError::RepeatedColumn { name: name.clone() });
+            }
+        }
+        let mut families = Vec::new();
+        for (names, build) in FAMILIES {
+            let places: Vec<_> = names.iter().map(|name| columns.iter().position(|asked| asked == name)).collect();
+            if places.iter().any(Option::is_some) {
+                families.push(Active { observer: build(instance, initial), places });
+            }
+        }
+        Ok(Observers { columns, families })
+    }
+
+    /// Names of the columns, in the order in which they were asked for.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the singular values of `FGᵀ`,
+    /// descending, if a column of the spectrum or the angles is asked for and the state is finite. Samples come in the order of time.
+    pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<Vec<f64>>) {
+        let (mut row, shared) = (vec![None; self.columns.len()], Shared::default());
+        for family in &mut self.families {
+            let mut values = vec![None; family.places.len()];
+            family.observer.observe(sample, &shared, &mut values);
+            for (place, value) in family.places.iter().zip(values) {
+                if let Some(place) = place {
+                    row[*place] = value.filter(|x| x.is_finite());
+                }
+            }
+        }
+        (row, shared.into_product_svd().map(|svd| svd.values))
+    }
+
+    /// What has to be kept to go on later.
+    pub fn memory(&self) -> ObserverMemory {
+        let name = |family: &Active| family.observer.columns().first().copied().unwrap_or_default().to_owned();
+        ObserverMemory { families: self.families.iter().map(|family| (name(family), family.observer.memory())).collect() }
+    }
+
+    /// Goes on from where [`memory`](Self::memory) was taken.
+    ///
+    /// # Errors
+    /// If the memory is of observers with other families.
+    pub fn restore(&mut self, memory: &ObserverMemory) -> Result<(), ObserveError> {
+        for (name, numbers) in &memory.families {
+            let family = self.families.iter_mut().find(|family| family.observer.columns().first() == Some(&name.as_str()));
+            if !family.is_some_and(|family| family.observer.restore(numbers)) {
+                return Err(ObserveError::ForeignMemory { family: name.clone() });
+            }
+        }
+        let forgotten = self.families.iter().find(|family| {
+            let name = family.observer.columns().first().copied().unwrap_or_default();
+            memory.families.iter().all(|(known, _)| known != name)
+        });
+        match forgotten.and_then(|family| family.observer.columns().first()) {
+            Some(family) => Err(ObserveError::ForeignMemory { family: (*family).to_owned() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unknown(name: &str) -> ObserveError {
+    let mut nearest = ("", f64::NEG_INFINITY);
+    for known in known_columns() {
+        let similarity = strsim::jaro_winkler(name, known);
+        if similarity > nearest.1 {
+            nearest = (known, similarity);
+        }
+    }
+    ObserveError::UnknownColumn { name: name.to_owned(), nearest: nearest.0, allowed: known_columns().collect::<Vec<_>>().join(", ") }
+}

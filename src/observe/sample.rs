@@ -1,0 +1,44 @@
+//! What observers look at.
+
+use crate::dynamics::State;
+use crate::linalg::{Matrix, ThinSvd, thin_svd_of_product};
+use crate::problem::Instance;
+use crate::sensing::Answer;
+use std::cell::OnceCell;
+
+/// A recorded point of a trajectory, with everything that was computed there.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// The experiment's instance.
+    pub instance: &'a Instance,
+    /// Flow time.
+    pub t: f64,
+    /// `Z`.
+    pub state: &'a State,
+    /// The operator's answer at `Z`: `N`, `FGᵀ`, `‖y − A(FGᵀ)‖²`.
+    pub answer: &'a Answer,
+    /// `R = Y − FGᵀ`, where the target is known.
+    pub residual: Option<&'a Matrix>,
+    /// `∫₀ᵗ ‖∇f‖² ds` by the stepper's own weights.
+    pub dissipation: f64,
+}
+
+/// What several families need of one sample: computed by the first that asks, then kept until the sample is done.
+#[derive(Debug, Default)]
+pub struct Shared {
+    product_svd: OnceCell<Option<ThinSvd>>,
+}
+
+impl Shared {
+    /// The singular value decomposition of `FGᵀ`, from the factors; `None` if they are not finite.
+    ///
+    /// Always with vectors, so that the digits of the spectrum do not depend on which other columns were asked for.
+    pub fn product_svd(&self, sample: &Sample<'_>) -> Option<&ThinSvd> {
+        self.product_svd.get_or_init(|| thin_svd_of_product(sample.state.left(), sample.state.right()).ok()).as_ref()
+    }
+
+    /// The decomposition, if a family asked for it.
+    pub(super) fn into_product_svd(self) -> Option<ThinSvd> {
+        self.product_svd.into_inner().flatten()
+    }
+}
