@@ -135,7 +135,7 @@ impl<'a> Simulation<'a> {
             return Err(SimulationError::OtherExperiment { saved: saved.trajectories.len(), expected: self.trajectories.len() });
         }
         for (trajectory, saved) in self.trajectories.iter_mut().zip(saved.trajectories) {
-            trajectory.restore(saved);
+            trajectory.restore(saved)?;
         }
         self.pairs = saved.pairs;
         self.seconds_before = saved.seconds;
@@ -297,7 +297,7 @@ fn trajectory(
     let record = &experiment.record;
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
     let stepper = stepper::build(&spec.method, initial.clone(), record.horizon, exact_times);
-    let observers = Observers::new(&record.observables, &initial, instance)?;
+    let observers = Observers::new(&record.observables, instance, &initial)?;
     let result = TrajectoryRecord {
         name: spec.name.clone(),
         family: spec.family.clone(),

@@ -6,7 +6,7 @@ use super::schedule::{Due, Schedule, Side};
 use super::{Outcome, stop};
 use crate::config::{Stop, TrajectorySpec};
 use crate::dynamics::{State, VectorField};
-use crate::observe::{ObserverMemory, Observers, Sample};
+use crate::observe::{ObserveError, ObserverMemory, Observers, Sample};
 use crate::problem::Instance;
 use crate::sensing::{Answer, Question};
 use crate::stepper::{Failure, StepEvent, Stepper, StepperState};
@@ -337,16 +337,17 @@ impl Trajectory {
     }
 
     /// Goes back to a saved point.
-    pub fn restore(&mut self, saved: SavedTrajectory) {
+    pub fn restore(&mut self, saved: SavedTrajectory) -> Result<(), ObserveError> {
         self.started = saved.stepper.is_some();
         if let Some(stepper) = saved.stepper {
             self.stepper.restore(stepper);
         }
         self.next_due = saved.next_due;
-        self.observers.restore(saved.observers);
+        self.observers.restore(&saved.observers)?;
         self.phase = if saved.record.outcome.is_some() { Phase::Ended } else { Phase::Ready };
         self.record = saved.record;
         self.points = saved.points;
+        Ok(())
     }
 }
 
