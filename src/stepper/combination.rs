@@ -46,9 +46,9 @@ pub(super) fn sum_of_squares(state: &State) -> f64 {
     lanes.iter().sum::<f64>() + rest
 }
 
-/// The largest power of two that is at most `norm`, kept within `2^{±500}`; 1 if `norm` is 0.
+/// The largest power of two that is at most `norm`, and normal; 1 if `norm` is 0.
 pub(super) fn power_of_two(norm: f64) -> f64 {
-    if norm > 0.0 { norm.log2().floor().clamp(-500.0, 500.0).exp2() } else { 1.0 }
+    if norm > 0.0 { norm.log2().floor().clamp(-1022.0, 1023.0).exp2() } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -77,5 +77,6 @@ mod tests {
         assert_eq!(power_of_two(5.0), 4.0);
         assert_eq!(power_of_two(2f64.powi(-301) * 1.5), 2f64.powi(-301));
         assert_eq!(power_of_two(0.0), 1.0);
+        assert_eq!(power_of_two(1.5 * 2f64.powi(-1000)), 2f64.powi(-1000));
     }
 }

@@ -175,7 +175,7 @@ mod tests {
                 for bad in [f64::NAN, f64::INFINITY] {
                     let broken = pair(1.0, [bad, 0.0], [0.0, 4.0]);
                     let mut error = LocalError::new(spec(norm, 0.1, 0.1), good.shape());
-                    for (slopes, end) in [(&slope, &broken), (&[broken.clone()], &good)] {
+                    for (slopes, end) in [(slope.as_slice(), &broken), (std::slice::from_ref(&broken), &good)] {
                         let ratio = error.ratio(&weights, 1.0, slopes, &good, end);
                         assert!(!ratio.is_finite(), "{norm:?} {weights:?} {bad}: {ratio}");
                     }

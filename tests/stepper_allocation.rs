@@ -1,0 +1,68 @@
+//! No stepper allocates after construction: counted by the allocator itself, in a file of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod stepper_support;
+
+use pgflow::config::{ErrorNorm, FlowMethod, Method, Pair, ToleranceSpec};
+use pgflow::dynamics::{GradientFlow, State};
+use pgflow::linalg::Matrix;
+use pgflow::sensing::Identity;
+use pgflow::stepper::{Solo, StepEvent, build};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn steps_and_interpolants_allocate_nothing() {
+    let entry = |i: usize, j: usize| ((7 * i + 3 * j) % 5) as f64 * 0.1 + 0.05;
+    let target = Matrix::from_fn(40, 30, entry);
+    let initial = State::from_factors(&Matrix::from_fn(40, 12, entry), &Matrix::from_fn(30, 12, entry));
+    let identity = Identity::new(40, 30);
+    let product = ToleranceSpec { rtol: 1e-7, atol: 0.0, norm: ErrorNorm::Product };
+    let mut methods = stepper_support::every_method().to_vec();
+    methods.extend([Pair::Dopri5, Pair::Dop853].map(|pair| Method::Flow(FlowMethod::Adaptive { pair, tolerance: product })));
+    for method in methods {
+        let method = match method {
+            Method::GradientDescent { .. } => Method::GradientDescent { step: 0.01 },
+            other => other,
+        };
+        let mut stepper = build(&method, initial.clone(), 1.0, Some(vec![0.4, 0.6]));
+        let mut solo = Solo::new(&identity, target.as_slice());
+        let mut out = initial.clone();
+        // The first product of a thread makes the library's own buffers.
+        solo.advance(&mut *stepper, &mut GradientFlow);
+        let before = ALLOCATIONS.with(Cell::get);
+        while !stepper.finished() {
+            assert_eq!(solo.advance(&mut *stepper, &mut GradientFlow), StepEvent::Arrived);
+            stepper.request_interpolant();
+            assert_eq!(solo.advance(&mut *stepper, &mut GradientFlow), StepEvent::Interpolant);
+            stepper.interpolate(0.5 * (stepper.t_before() + stepper.t()), &mut out);
+        }
+        let counts = stepper.counts();
+        assert!(counts.accepted >= 5, "{counts:?}");
+        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0, "{method:?} {counts:?}");
+    }
+}
