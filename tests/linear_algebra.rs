@@ -62,7 +62,7 @@ fn operator_norm_agrees_with_the_singular_value_decomposition() {
 #[test]
 fn scaling_by_a_power_of_two_scales_every_norm_and_singular_value_exactly() {
     let a = gaussian(20, 15, 3);
-    let s = &a.rows(0, 15) + a.rows(0, 15).transpose();
+    let s = a.rows(0, 15) + a.rows(0, 15).transpose();
     let svd = singular_values(&a).unwrap();
     for exponent in [-960, -664, -1, 0, 5, 664, 960] {
         let power = 2f64.powi(exponent);
