@@ -42,7 +42,10 @@ pub enum CheckpointError {
         path: PathBuf,
     },
     /// Another version of pgflow wrote it.
-    #[error("{}: has version {found}, this pgflow reads version {CHECKPOINT_VERSION}; resume with the pgflow that wrote it, or start afresh with --force", path.display())]
+    #[error(
+        "{}: has version {found}, this pgflow reads version {CHECKPOINT_VERSION}; resume with the pgflow that wrote it, or start afresh \
+         with --force", path.display()
+    )]
     OtherVersion {
         /// The file.
         path: PathBuf,

@@ -69,8 +69,8 @@ impl RunDirectory {
     /// | holds a run of another configuration | refused | refused | results removed |
     /// | holds other files only | refused | refused | used |
     ///
-    /// Whose results they are is told by `manifest.json`, or, where a run was killed before it could write one, by `checkpoint.bin`. Files that
-    /// no run writes are never touched, except temporary files left by a killed run.
+    /// Whose results they are is told by `manifest.json`, or, where a run was killed before it could write one, by `checkpoint.bin`.
+    /// Files that no run writes are never touched, except temporary files left by a killed run.
     ///
     /// # Errors
     /// The refusals above, and directories that cannot be read or made.

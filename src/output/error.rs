@@ -60,7 +60,10 @@ pub enum OutputError {
         example: String,
     },
     /// A manifest that cannot be understood.
-    #[error("{}: is not a manifest that this version reads: {reason}; choose another directory with --out, or replace it with --force", path.display())]
+    #[error(
+        "{}: is not a manifest that this version reads: {reason}; choose another directory with --out, or replace it with --force",
+        path.display()
+    )]
     Manifest {
         /// The file.
         path: PathBuf,

@@ -173,13 +173,15 @@ impl ArchiveReader {
     }
 
     fn open_entry(&mut self, array: &str) -> Result<Entry<'_>, String> {
-        self.zip.by_name(&npyz::npz::file_name_from_array_name(array)).map_err(|error| match error {
+        let entry = self.zip.by_name(&npyz::npz::file_name_from_array_name(array)).map_err(|error| match error {
             ZipError::FileNotFound => "is missing".to_owned(),
-            ZipError::CompressionMethodNotSupported(_) | ZipError::UnsupportedArchive(_) => {
-                "is compressed; write the archive with numpy.savez instead of numpy.savez_compressed".to_owned()
-            }
             other => format!("cannot be read: {other}"),
-        })
+        })?;
+        // A compressed entry opens, and fails at the first byte with words that do not say what to do.
+        match entry.compression() {
+            CompressionMethod::Stored => Ok(entry),
+            _ => Err("is compressed; write the archive with numpy.savez instead of numpy.savez_compressed".to_owned()),
+        }
     }
 
     fn entry<T>(

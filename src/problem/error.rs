@@ -42,7 +42,10 @@ pub enum ProblemError {
         reason: String,
     },
     /// A rank beyond the matrix's shape.
-    #[error("target.rank = {rank}: {origin} is {rows}×{cols}, so its rank is at most {}; lower target.rank or set it to \"full\"", rows.min(cols))]
+    #[error(
+        "target.rank = {rank}: {origin} is {rows}×{cols}, so its rank is from 1 to {}; change target.rank or set it to \"full\"",
+        rows.min(cols)
+    )]
     Rank {
         /// The rank asked for.
         rank: usize,

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `y` | (p) | the data | yes |
 //! | `operator` | (p, m, n) | `A_i/√p`, so that `A(X)_i = Σ_jk operator[i,j,k] X[j,k]` | unless `operator_kind` is `identity` |
-//! | `operator_kind` | () | byte string `dense` or `identity`; the identity's `y` is `Y + e` column by column (`order="F"`) | no, beside `operator` |
+//! | `operator_kind` | () | `dense` or `identity`; the identity's `y` is `Y + e` column by column (`order="F"`) | no, beside `operator` |
 //! | `operator_shape` | (3) | `[p, m, n]`, integers | no, where another array tells the shape |
 //! | `target` | (m, n) | `Y` | no |
 //! | `f0`, `g0` | (m, h), (n, h) | initial factors | no, but both or neither |

@@ -39,6 +39,13 @@ fn exact<T: Copy + std::fmt::Display + Into<i128>>(value: T) -> Result<f64, Stri
     if float as i128 == wide { Ok(float) } else { Err(format!("the integer {value} has no exact value in double precision")) }
 }
 
+fn read_error(error: std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "is cut short: it has fewer entries than its shape needs".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
 /// Begins to read an array of numbers from `reader`, which holds `bytes` bytes in all.
 ///
 /// # Errors
@@ -63,7 +70,7 @@ pub(in crate::problem) fn numbers<'a, R: Read + 'a>(reader: R, bytes: u64) -> Re
             match rest.try_data::<$kind>() {
                 Ok(data) => {
                     let widen: fn($kind) -> Result<f64, String> = $widen;
-                    let entries = data.map(move |entry| entry.map_err(|error| format!("cannot be read: {error}")).and_then(widen));
+                    let entries = data.map(move |entry| entry.map_err(read_error).and_then(widen));
                     return Ok(Numbers { shape, fortran, entries: Box::new(entries) });
                 }
                 Err(npy) => rest = npy,

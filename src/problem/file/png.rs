@@ -13,6 +13,9 @@ const LUMA: [u64; 3] = [2126, 7152, 722];
 
 fn decode_error(path: &Path, error: png::DecodingError) -> ProblemError {
     match error {
+        png::DecodingError::IoError(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
+            format_error(path, "is cut short: it ends before its last pixel")
+        }
         png::DecodingError::IoError(source) => ProblemError::Read { path: path.to_owned(), source },
         other => format_error(path, format!("is not a PNG that can be decoded: {other}")),
     }
