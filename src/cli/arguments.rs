@@ -5,7 +5,13 @@ use std::path::PathBuf;
 
 /// A laboratory for perturbed gradient flow in low-rank matrix sensing.
 #[derive(Debug, Parser)]
-#[command(name = "pgflow", version, about, max_term_width = 110, after_help = "Exit codes: 0 done · 1 a trajectory diverged, failed or hit a limit, or a cross-check exceeded its tolerance\n2 usage or configuration · 3 input/output · 75 interrupted, can be resumed · 130 interrupted, cannot")]
+#[command(
+    name = "pgflow",
+    version,
+    about,
+    max_term_width = 110,
+    after_help = "Exit codes: 0 done · 1 a trajectory diverged, failed or hit a limit, or a cross-check exceeded its tolerance\n2 usage or configuration · 3 input/output · 75 interrupted, can be resumed · 130 interrupted, cannot"
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -66,7 +66,11 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             let width = experiment.width.or(arrays.factors.as_ref().map(|factors| factors.f.ncols())).unwrap_or(0);
             let built = arrays.into_problem(path)?;
             let largest = built.instance.target.as_ref().and_then(|target| target.values.first().copied()).unwrap_or(1.0);
-            let operator_bytes = if built.instance.operator.storage_bytes() == 0 { 0 } else { Dense::required_bytes(rows, cols, measurements, Storage::F64) };
+            let operator_bytes = if built.instance.operator.storage_bytes() == 0 {
+                0
+            } else {
+                Dense::required_bytes(rows, cols, measurements, Storage::F64)
+            };
             Ok(Size { rows, cols, measurements, width, operator_bytes, largest })
         }
     }
@@ -108,7 +112,12 @@ impl Estimate {
         let spectrum = trajectories * times * modes * 4 * NUMBER;
         let comparison = pairs * times * 7 * NUMBER;
         let snapshots = if record.snapshots { trajectories * times * ((size.rows + size.cols) * size.width) as u64 * 8 } else { 0 };
-        Estimate { evaluations: evaluations.collect(), samples: trajectories * times, disk: table + spectrum + comparison + snapshots, size }
+        Estimate {
+            evaluations: evaluations.collect(),
+            samples: trajectories * times,
+            disk: table + spectrum + comparison + snapshots,
+            size,
+        }
     }
 
     /// Passes over the operator: trajectories share them, so that the longest one counts.
@@ -140,11 +149,8 @@ impl Estimate {
     }
 
     fn json(&self, resolved: &str) -> serde_json::Value {
-        let trajectories: Vec<_> = self
-            .evaluations
-            .iter()
-            .map(|(name, count, exact)| json!({ "name": name, "evaluations": count, "exact": exact }))
-            .collect();
+        let trajectories: Vec<_> =
+            self.evaluations.iter().map(|(name, count, exact)| json!({ "name": name, "evaluations": count, "exact": exact })).collect();
         json!({
             "config": resolved,
             "rows": self.size.rows,

@@ -54,8 +54,20 @@ impl CliError {
     pub fn exit_code(&self) -> i32 {
         match self {
             CliError::Config(_) | CliError::Template(_) | CliError::Simulation(_) => exit::USAGE,
-            CliError::Problem(error) => if error.is_input_output() { exit::IO } else { exit::USAGE },
-            CliError::Output(error) => if error.is_refusal() { exit::USAGE } else { exit::IO },
+            CliError::Problem(error) => {
+                if error.is_input_output() {
+                    exit::IO
+                } else {
+                    exit::USAGE
+                }
+            }
+            CliError::Output(error) => {
+                if error.is_refusal() {
+                    exit::USAGE
+                } else {
+                    exit::IO
+                }
+            }
             CliError::Read { .. } | CliError::Checkpoint(_) | CliError::Print(_) | CliError::System { .. } => exit::IO,
         }
     }

@@ -142,9 +142,5 @@ fn describe(built: &BuiltProblem) -> String {
     let operator = built.instance.operator.as_ref();
     let (rows, cols) = operator.shape();
     let rank = built.instance.target.as_ref().map_or_else(|| "unknown rank".into(), |target| format!("rank {}", target.rank()));
-    format!(
-        "instance: {rows}×{cols}, {rank}, {} measurements, operator of {} bytes",
-        operator.measurements(),
-        operator.storage_bytes()
-    )
+    format!("instance: {rows}×{cols}, {rank}, {} measurements, operator of {} bytes", operator.measurements(), operator.storage_bytes())
 }

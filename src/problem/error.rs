@@ -167,18 +167,6 @@ pub enum ProblemError {
     },
 }
 
-/// `12.3 GiB`, for messages.
-pub(crate) fn human_bytes(bytes: u128) -> String {
-    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
-}
-
 impl ProblemError {
     /// Whether a file is at fault, rather than the configuration.
     pub fn is_input_output(&self) -> bool {

@@ -15,9 +15,9 @@
 use super::archive::{ArchiveReader, ArchiveWriter};
 use super::file::npy::{Numbers, matrix, shape_text};
 use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target};
+use crate::config::Storage;
 use crate::dynamics::State;
 use crate::linalg::{Matrix, View};
-use crate::config::Storage;
 use crate::sensing::{Dense, Identity, SensingOperator};
 use std::io::{self, Seek, Write};
 use std::path::Path;

@@ -220,6 +220,14 @@ impl Trajectory {
         self.record.t = self.stepper.t();
         self.record.steps = self.stepper.step();
         self.record.counts = self.stepper.counts();
+        let limited = self.stepper.stability_limited_steps();
+        // A handful of steps at the limit is how every long run ends; half of them is worth a word.
+        if 2 * limited > self.record.counts.accepted {
+            self.record.warnings = vec![format!(
+                "stability, not accuracy, limited {limited} of {} steps: right, but slow to compute",
+                self.record.counts.accepted
+            )];
+        }
     }
 
     fn step_number(&self) -> Option<u64> {

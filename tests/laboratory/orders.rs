@@ -45,7 +45,8 @@ fn the_error_of_a_flow_follows_its_tolerance() {
     }
     let record = lab.compare().run(&instance, &start);
     for pair in [Pair::Dop853, Pair::Dopri5] {
-        let errors: Vec<f64> = ["1e-5", "1e-7", "1e-9"].map(|rtol| sup_deviation(&record, "reference", &format!("{pair:?}-{rtol}")).unwrap()).to_vec();
+        let errors: Vec<f64> =
+            ["1e-5", "1e-7", "1e-9"].map(|rtol| sup_deviation(&record, "reference", &format!("{pair:?}-{rtol}")).unwrap()).to_vec();
         // Proportional to the tolerance within a factor that the dense output and the unstable phase may cost.
         for (error, rtol) in errors.iter().zip([1e-5, 1e-7, 1e-9]) {
             assert!(*error < 1e3 * rtol, "{pair:?} at {rtol:e}: {error:e}");

@@ -72,7 +72,8 @@ fn data_that_is_not_finite_ends_every_method() {
 
 #[test]
 fn limits_on_evaluations_and_time_are_outcomes() {
-    let record = run(Stop { evaluations: Some(100), ..Stop::default() }, 500.0, |lab| lab.flow("flow", Pair::Dop853, 1e-8).descent("gd", 0.1));
+    let record =
+        run(Stop { evaluations: Some(100), ..Stop::default() }, 500.0, |lab| lab.flow("flow", Pair::Dop853, 1e-8).descent("gd", 0.1));
     for name in ["flow", "gd"] {
         let trajectory = find(&record, name);
         assert!(matches!(trajectory.outcome, Some(Outcome::EvaluationLimit { .. })), "{:?}", trajectory.outcome);

@@ -134,7 +134,11 @@ impl Lab {
 /// A column of one trajectory.
 pub fn column(record: &RunRecord, trajectory: &str, name: &str) -> Vec<f64> {
     let index = record.columns.iter().position(|column| column == name).unwrap();
-    find(record, trajectory).rows.iter().map(|row| row.values[index].unwrap_or_else(|| panic!("{name} is undefined at t = {}", row.t))).collect()
+    find(record, trajectory)
+        .rows
+        .iter()
+        .map(|row| row.values[index].unwrap_or_else(|| panic!("{name} is undefined at t = {}", row.t)))
+        .collect()
 }
 
 pub fn find<'a>(record: &'a RunRecord, trajectory: &str) -> &'a TrajectoryRecord {

@@ -71,9 +71,7 @@ impl Dense {
         }
         let needed = Self::required_bytes(rows, cols, measurements, storage);
         match available_memory() {
-            Some(available) if needed > available => {
-                Err(SensingError::TooLarge { needed, available, rows, cols, measurements, storage })
-            }
+            Some(available) if needed > available => Err(SensingError::TooLarge { needed, available, rows, cols, measurements, storage }),
             _ => Ok(()),
         }
     }
