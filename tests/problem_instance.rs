@@ -202,6 +202,9 @@ fn full_observation_returns_from_its_file() {
     assert_eq!(arrays.operator, OperatorArray::Dense(Matrix::identity(24, 24).as_slice().to_vec()));
 }
 
+/// Name and shape of an array.
+type Named<'a> = (&'a str, &'a [usize]);
+
 type Archive = ArchiveWriter<Cursor<Vec<u8>>>;
 
 fn archive(fill: impl FnOnce(&mut Archive) -> std::io::Result<()>) -> Vec<u8> {
@@ -216,7 +219,7 @@ fn files_that_do_not_fit_together_are_refused() {
     let of = |name: &'static str, shape: &'static [usize]| (name, shape);
     let y = of("y", &[2]);
     let operator = of("operator", &[2, 4, 3]);
-    let cases: Vec<(Vec<(&str, &[usize])>, Option<&str>, &[&str])> = vec![
+    let cases: Vec<(Vec<Named<'_>>, Option<&str>, &[&str])> = vec![
         (vec![operator], None, &["array \"y\" is missing"]),
         (vec![y], None, &["array \"operator\" is missing", "operator_kind = \"identity\""]),
         (vec![y], Some("dense"), &["array \"operator\" is missing"]),
