@@ -6,7 +6,8 @@
 use ode_solvers::{DVector, Dop853, System};
 use pgflow::dynamics::State;
 use pgflow::linalg::*;
-use pgflow::problem::{Purpose, Target, stream};
+use pgflow::problem::Target;
+use pgflow::random::{Purpose, stream};
 use pgflow::theory::*;
 use rand_distr::{Distribution, StandardNormal};
 

@@ -1,7 +1,7 @@
 //! Norms, decompositions and angles against matrices whose singular structure is known in closed form.
 
 use pgflow::linalg::*;
-use pgflow::problem::{Purpose, stream};
+use pgflow::random::{Purpose, stream};
 use rand_distr::{Distribution, StandardNormal};
 
 const EPS: f64 = f64::EPSILON;

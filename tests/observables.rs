@@ -3,10 +3,12 @@
 // Helpers outside the test functions panic like them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use pgflow::config::DEFAULT_COLUMNS;
 use pgflow::dynamics::State;
 use pgflow::linalg::*;
 use pgflow::observe::*;
-use pgflow::problem::{Instance, Purpose, Target, stream};
+use pgflow::problem::{Instance, Target};
+use pgflow::random::{Purpose, stream};
 use pgflow::sensing::{Answer, Cost, Identity, Question, SensingOperator, Workspace};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -118,7 +120,7 @@ fn record(observers: &mut Observers, instance: &Instance, state: &State, t: f64,
 
 /// All default columns of one state, its own start.
 fn at_start(instance: &Instance, state: &State) -> Recorded {
-    let mut observers = Observers::new(&DEFAULT_COLUMNS, instance, state).unwrap();
+    let mut observers = Observers::new(DEFAULT_COLUMNS, instance, state).unwrap();
     record(&mut observers, instance, state, 0.0, 0.0)
 }
 
@@ -191,7 +193,7 @@ fn imbalance_is_the_norm_of_an_explicit_lambda() {
     };
     for scale in [1.0, 1e-10, 1e-100] {
         let (start, later) = (state(6, 5, 8, scale), State::from_factors(&(gaussian(6, 8, 30) * scale), &(gaussian(5, 8, 31) * scale)));
-        let mut observers = Observers::new(&DEFAULT_COLUMNS, &instance, &start).unwrap();
+        let mut observers = Observers::new(DEFAULT_COLUMNS, &instance, &start).unwrap();
         let first = record(&mut observers, &instance, &start, 0.0, 0.0);
         close(first.value("imbalance"), singular_values(&lambda(&start)).unwrap()[0], 1e-13);
         assert_eq!(first.value("imbalance_drift"), 0.0);
@@ -364,7 +366,7 @@ fn the_zero_state_and_states_that_are_not_finite_leave_holes_but_do_not_fail() {
         assert_eq!(zero.get(column), None, "{column}");
     }
     assert_eq!(zero.spectrum.unwrap(), vec![0.0; 4]);
-    let mut observers = Observers::new(&DEFAULT_COLUMNS, &instance, &state(6, 5, 4, 1.0)).unwrap();
+    let mut observers = Observers::new(DEFAULT_COLUMNS, &instance, &state(6, 5, 4, 1.0)).unwrap();
     for bad in [f64::NAN, f64::INFINITY, 1e200, 1e308] {
         let mut broken = state(6, 5, 4, 1.0);
         broken.as_mut_slice()[5] = bad;
@@ -443,7 +445,7 @@ fn a_sample_of_side_one_hundred_costs_well_under_ten_milliseconds() {
         {
             println!("width {width}: {} {:.3} ms", family[0], cost(family));
         }
-        let all = cost(&DEFAULT_COLUMNS);
+        let all = cost(DEFAULT_COLUMNS);
         println!("width {width}: all {all:.3} ms");
         assert!(all < 10.0);
     }

@@ -56,29 +56,29 @@ const INTERRUPTED: Outcome = Outcome::Interrupted { t: 0.5 };
 #[test]
 fn directories_are_judged_by_whose_results_they_hold() {
     let checkpoint = |path: &Path, configuration: &str| save_checkpoint(&path.join(CHECKPOINT), &Digest::of(configuration), &1u8).unwrap();
-    assert_eq!(verdicts(|_| ()), ["Ok", "NothingToResume", "Ok"]);
-    assert_eq!(verdicts(|path| manifest(path, "ours", Outcome::Completed)), ["Ok", "NothingToResume", "Ok"]);
+    assert_eq!(verdicts(|_| ()), ["Ok", "Ok", "Ok"]);
+    assert_eq!(verdicts(|path| manifest(path, "ours", Outcome::Completed)), ["Ok", "Ok", "Ok"]);
     let interrupted = |path: &Path| {
         manifest(path, "ours", INTERRUPTED);
         checkpoint(path, "ours");
     };
     assert_eq!(verdicts(interrupted), ["InterruptedRun", "Ok", "Ok"]);
-    assert_eq!(verdicts(|path| manifest(path, "ours", INTERRUPTED)), ["InterruptedRun", "NothingToResume", "Ok"]);
+    assert_eq!(verdicts(|path| manifest(path, "ours", INTERRUPTED)), ["InterruptedRun", "Ok", "Ok"]);
     assert_eq!(verdicts(|path| checkpoint(path, "ours")), ["InterruptedRun", "Ok", "Ok"]);
     for fill in [|path: &Path| manifest(path, "theirs", Outcome::Completed), |path: &Path| manifest(path, "theirs", INTERRUPTED)] {
         assert_eq!(verdicts(fill), ["OtherConfiguration", "OtherConfiguration", "Ok"]);
     }
     assert_eq!(verdicts(|path| checkpoint(path, "theirs")), ["OtherConfiguration", "OtherConfiguration", "Ok"]);
-    assert_eq!(verdicts(|path| std::fs::write(path.join("thesis.tex"), "").unwrap()), ["ForeignFiles", "NothingToResume", "Ok"]);
-    assert_eq!(verdicts(|path| std::fs::write(path.join(CONFIG), "").unwrap()), ["ForeignFiles", "NothingToResume", "Ok"]);
-    assert_eq!(verdicts(|path| std::fs::write(path.join(".pgflow-x.tmp"), "").unwrap()), ["Ok", "NothingToResume", "Ok"]);
+    assert_eq!(verdicts(|path| std::fs::write(path.join("thesis.tex"), "").unwrap()), ["ForeignFiles", "ForeignFiles", "Ok"]);
+    assert_eq!(verdicts(|path| std::fs::write(path.join(CONFIG), "").unwrap()), ["ForeignFiles", "ForeignFiles", "Ok"]);
+    assert_eq!(verdicts(|path| std::fs::write(path.join(".pgflow-x.tmp"), "").unwrap()), ["Ok", "Ok", "Ok"]);
     assert_eq!(verdicts(|path| std::fs::write(path.join(MANIFEST), "{}").unwrap()), ["Manifest", "Manifest", "Ok"]);
     // A user's notes beside a run of this configuration do no harm.
     let notes = |path: &Path| {
         manifest(path, "ours", Outcome::Completed);
         std::fs::write(path.join("notes.txt"), "").unwrap();
     };
-    assert_eq!(verdicts(notes), ["Ok", "NothingToResume", "Ok"]);
+    assert_eq!(verdicts(notes), ["Ok", "Ok", "Ok"]);
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn ensembles_that_do_not_fit_are_refused_before_anything_is_read() {
     let error = generated(random(60, 50), huge, 0.0).unwrap_err().to_string();
     assert!(error.contains("1125899906842624 measurements of 60×50") && error.contains("EiB") && error.contains("\"f32\""), "{error}");
     let endless = Ensemble::Gaussian { measurements: Measurements::Oversampling(1e300), storage };
-    assert!(matches!(generated(random(60, 50), endless, 0.0), Err(ProblemError::Memory { .. })));
+    assert!(matches!(generated(random(60, 50), endless, 0.0), Err(ProblemError::Sensing(_))));
     // The entries of this picture are damaged; the refusal comes first.
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("cut.png");
@@ -115,7 +115,7 @@ fn ensembles_that_do_not_fit_are_refused_before_anything_is_read() {
     std::fs::write(&path, &picture[..picture.len() / 2]).unwrap();
     for rank in [None, Some(3)] {
         let file = TargetKind::File { path: path.clone(), rank };
-        assert!(matches!(generated(file.clone(), huge, 0.0), Err(ProblemError::Memory { .. })), "{rank:?}");
+        assert!(matches!(generated(file.clone(), huge, 0.0), Err(ProblemError::Sensing(_))), "{rank:?}");
         let error = generated(file, Ensemble::Identity, 0.0).unwrap_err().to_string();
         assert!(error.contains("cut.png: is cut short"), "{rank:?}: {error}");
     }

@@ -18,6 +18,9 @@ struct Size {
     cols: usize,
     measurements: usize,
     width: usize,
+    /// Bytes of one measurement's entry; 0 where nothing is stored.
+    entry_bytes: u64,
+    /// Bytes in memory, padding included.
     operator_bytes: u64,
     /// `σ₁(Y)`, which sets the pace of the flow.
     largest: f64,
@@ -48,16 +51,16 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
         Problem::Generated { target, sensing } => {
             let target = build_target(target)?;
             let (rows, cols) = target.matrix.shape();
-            let (measurements, operator_bytes) = match sensing.ensemble {
-                Ensemble::Identity => (rows * cols, 0),
+            let (measurements, entry_bytes, operator_bytes) = match sensing.ensemble {
+                Ensemble::Identity => (rows * cols, 0, 0),
                 Ensemble::Gaussian { measurements, storage } => {
                     let p = measurements.count(rows, cols, target.rank());
                     Dense::check_fits(rows, cols, p, storage).map_err(crate::problem::ProblemError::from)?;
-                    (p, Dense::required_bytes(rows, cols, p, storage))
+                    (p, entry_bytes(storage), Dense::required_bytes(rows, cols, p, storage))
                 }
             };
             let largest = target.values.first().copied().unwrap_or(1.0);
-            Ok(Size { rows, cols, measurements, width: experiment.width.unwrap_or(0), operator_bytes, largest })
+            Ok(Size { rows, cols, measurements, width: experiment.width.unwrap_or(0), entry_bytes, operator_bytes, largest })
         }
         Problem::File(path) => {
             let arrays = read_instance(path)?;
@@ -66,13 +69,17 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             let width = experiment.width.or(arrays.factors.as_ref().map(|factors| factors.f.ncols())).unwrap_or(0);
             let built = arrays.into_problem(path)?;
             let largest = built.instance.target.as_ref().and_then(|target| target.values.first().copied()).unwrap_or(1.0);
-            let operator_bytes = if built.instance.operator.storage_bytes() == 0 {
-                0
-            } else {
-                Dense::required_bytes(rows, cols, measurements, Storage::F64)
-            };
-            Ok(Size { rows, cols, measurements, width, operator_bytes, largest })
+            let operator_bytes = built.instance.operator.storage_bytes();
+            let entry_bytes = if operator_bytes == 0 { 0 } else { entry_bytes(Storage::F64) };
+            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes, largest })
         }
+    }
+}
+
+fn entry_bytes(storage: Storage) -> u64 {
+    match storage {
+        Storage::F64 => 8,
+        Storage::F32 => 4,
     }
 }
 
@@ -125,12 +132,20 @@ impl Estimate {
         self.evaluations.iter().map(|(_, count, _)| *count).max().unwrap_or(0)
     }
 
+    fn entries_bytes(&self) -> u64 {
+        (self.size.measurements * self.size.rows * self.size.cols) as u64 * self.size.entry_bytes
+    }
+
     /// As comments, so that the output as a whole stays a configuration.
     fn text(&self) -> String {
         let size = &self.size;
         let mut text = format!(
-            "\n# cost\n# A: {} measurements of {}×{} matrices, {} bytes\n",
-            size.measurements, size.rows, size.cols, size.operator_bytes
+            "\n# cost\n# A: {} measurements of {}×{} matrices, {} bytes ({} in memory)\n",
+            size.measurements,
+            size.rows,
+            size.cols,
+            self.entries_bytes(),
+            size.operator_bytes
         );
         if let Some(memory) = available_memory() {
             text += &format!("# memory that can be had: {memory} bytes\n");
@@ -157,6 +172,7 @@ impl Estimate {
             "cols": self.size.cols,
             "width": self.size.width,
             "measurements": self.size.measurements,
+            "entries_bytes": self.entries_bytes(),
             "operator_bytes": self.size.operator_bytes,
             "memory_available": available_memory(),
             "operator_passes": self.passes(),

@@ -9,12 +9,13 @@ use super::{exit, experiment, print};
 use crate::config::{Experiment, Loaded};
 use crate::dynamics::State;
 use crate::output::{
-    CHECKPOINT, CONFIG, Digest, Existing, InstanceSummary, MANIFEST, Manifest, RunDescription, RunDirectory, default_directory,
+    CHECKPOINT, CONFIG, Digest, Existing, InstanceSummary, MANIFEST, Manifest, RunDescription, RunDirectory, Status, default_directory,
     load_checkpoint, save_checkpoint, write_atomically, write_manifest,
 };
 use crate::problem::{BuiltProblem, build_instance, initial_state};
 use crate::simulation::{End, RunRecord, SavedRun, Simulation};
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
 pub fn run(arguments: &RunArguments) -> Result<i32, CliError> {
@@ -56,6 +57,9 @@ impl<'a> Session<'a> {
     }
 
     fn run(&self) -> Result<i32, CliError> {
+        if let Some(code) = self.already_finished()? {
+            return Ok(code);
+        }
         let built = build_instance(self.experiment)?;
         self.log(|| describe(&built));
         let directory = self.prepare()?;
@@ -86,8 +90,28 @@ impl<'a> Session<'a> {
         })
     }
 
+    fn path(&self) -> PathBuf {
+        self.arguments.out.clone().unwrap_or_else(|| default_directory(&self.experiment.name))
+    }
+
+    /// With `--resume`: the exit code of a run of this configuration that has come to its end, if the directory holds one.
+    fn already_finished(&self) -> Result<Option<i32>, CliError> {
+        let path = self.path().join(MANIFEST);
+        if !self.arguments.resume || !path.exists() {
+            return Ok(None);
+        }
+        let manifest = Manifest::read(&path)?;
+        if manifest.config_hash != self.configuration || manifest.status != Status::Completed {
+            return Ok(None);
+        }
+        if !self.arguments.quiet {
+            print(&format!("{} has finished already\n", self.path().display()))?;
+        }
+        Ok(Some(if manifest.is_success() { exit::DONE } else { exit::FAILED }))
+    }
+
     fn prepare(&self) -> Result<RunDirectory, CliError> {
-        let path = self.arguments.out.clone().unwrap_or_else(|| default_directory(&self.experiment.name));
+        let path = self.path();
         let existing = match (self.arguments.force, self.arguments.resume) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,

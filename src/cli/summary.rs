@@ -74,7 +74,7 @@ impl<'a> Summary<'a> {
                 let verdict = if check.at_recording_times <= check.tolerance { "within" } else { "EXCEEDS" };
                 let _ = writeln!(
                     text,
-                    "{}: ode_solvers deviates by {:.2e} at step ends, {:.2e} at recording times ({verdict} the tolerance {:.0e})",
+                    "{}: cross-check: ode_solvers deviates by {:.2e} at step ends, {:.2e} at recording times ({verdict} the tolerance {:.0e})",
                     trajectory.name, check.at_step_ends, check.at_recording_times, check.tolerance
                 );
             }

@@ -20,5 +20,4 @@ pub use error::{Complaint, ConfigError, Defect, Location};
 pub use experiment::*;
 pub use json::json_schema;
 pub use load::{Loaded, Source, load};
-pub use render::hash;
 pub use templates::{TEMPLATES, UnknownTemplate, template};

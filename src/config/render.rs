@@ -1,8 +1,6 @@
-//! The resolved configuration as text, and its hash.
+//! The resolved configuration as text.
 
 use super::schema::File;
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use toml_edit::visit_mut::{VisitMut, visit_document_mut};
 use toml_edit::{DocumentMut, Formatted};
 
@@ -25,13 +23,4 @@ impl VisitMut for ShortNumbers {
             *number = Formatted::clone(&short);
         }
     }
-}
-
-/// SHA-256 of a resolved configuration, in hexadecimal.
-pub fn hash(resolved: &str) -> String {
-    Sha256::digest(resolved.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -12,5 +12,5 @@ mod rip;
 mod sample;
 mod spectrum;
 
-pub use observers::{DEFAULT_COLUMNS, ObserveError, Observer, ObserverMemory, Observers, known_columns};
+pub use observers::{ObserveError, Observer, ObserverMemory, Observers, known_columns};
 pub use sample::{Sample, Shared};

@@ -61,24 +61,6 @@ pub enum ObserveError {
     },
 }
 
-/// The columns that `observables = ["default"]` stands for.
-pub const DEFAULT_COLUMNS: [&str; 14] = [
-    "loss",
-    "grad_norm",
-    "residual_fro",
-    "residual_op",
-    "relative_error",
-    "train_error",
-    "imbalance",
-    "imbalance_drift",
-    "effective_rank",
-    "numerical_rank",
-    "angle_left",
-    "angle_right",
-    "rip_error",
-    "energy_defect",
-];
-
 type Build = fn(&Instance, &State) -> Box<dyn Observer>;
 
 /// Every family: its columns, and how it begins from the instance and the trajectory's initial state.
@@ -141,7 +123,7 @@ impl Observers {
     }
 
     /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the singular values of `FGᵀ`,
-    /// descending, if a column of the spectrum or the angles is asked for and the state is finite. Samples come in the order of time.
+    /// descending, if the state is finite.
     pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<Vec<f64>>) {
         let (mut row, shared) = (vec![None; self.columns.len()], Shared::default());
         for family in &mut self.families {
@@ -153,7 +135,7 @@ impl Observers {
                 }
             }
         }
-        (row, shared.into_product_svd().map(|svd| svd.values))
+        (row, shared.product_svd(sample).map(|svd| svd.values.clone()))
     }
 
     /// What has to be kept to go on later.

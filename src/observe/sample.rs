@@ -32,13 +32,8 @@ pub struct Shared {
 impl Shared {
     /// The singular value decomposition of `FGᵀ`, from the factors; `None` if they are not finite.
     ///
-    /// Always with vectors, so that the digits of the spectrum do not depend on which other columns were asked for.
+    /// Always with vectors, so that the digits of the spectrum do not depend on which columns were asked for.
     pub fn product_svd(&self, sample: &Sample<'_>) -> Option<&ThinSvd> {
         self.product_svd.get_or_init(|| thin_svd_of_product(sample.state.left(), sample.state.right()).ok()).as_ref()
-    }
-
-    /// The decomposition, if a family asked for it.
-    pub(super) fn into_product_svd(self) -> Option<ThinSvd> {
-        self.product_svd.into_inner().flatten()
     }
 }

@@ -33,7 +33,7 @@ const RESULTS: [&str; 8] = [MANIFEST, CONFIG, TRAJECTORIES, SPECTRUM, COMPARISON
 pub enum Existing {
     /// Refuse what is not a finished run of the same configuration.
     Protect,
-    /// Go on from an interrupted run of the same configuration (`--resume`).
+    /// Go on from an interrupted run of the same configuration; where there is none, begin (`--resume`).
     Resume,
     /// Replace every result, leave other files alone (`--force`).
     Replace,
@@ -63,8 +63,8 @@ impl RunDirectory {
     ///
     /// | the directory | `Protect` | `Resume` | `Replace` |
     /// |---|---|---|---|
-    /// | is absent or empty | used | refused | used |
-    /// | holds a finished run of this configuration | used: its files are overwritten, with the same bytes | refused | results removed |
+    /// | is absent or empty | used | used | used |
+    /// | holds a finished run of this configuration | used: its files are overwritten, with the same bytes | used | results removed |
     /// | holds an interrupted run of this configuration | refused | used | results removed |
     /// | holds a run of another configuration | refused | refused | results removed |
     /// | holds other files only | refused | refused | used |
@@ -178,10 +178,7 @@ impl RunDirectory {
                 Err(OutputError::OtherConfiguration { path, found: found.short(), expected: configuration.short() })
             }
             Some((_, Status::Interrupted)) if !resume => Err(OutputError::InterruptedRun { path }),
-            Some((_, Status::Completed)) if resume => Err(OutputError::NothingToResume { path }),
-            Some((_, Status::Interrupted)) if !names.iter().any(|name| name == CHECKPOINT) => Err(OutputError::NothingToResume { path }),
             Some(_) => Ok(()),
-            None if resume => Err(OutputError::NothingToResume { path }),
             None => match names.iter().find(|name| !is_temporary(name)) {
                 Some(example) => Err(OutputError::ForeignFiles { path, example: example.clone() }),
                 None => Ok(()),

@@ -42,12 +42,6 @@ pub enum OutputError {
         /// The directory.
         path: PathBuf,
     },
-    /// There is nothing to resume.
-    #[error("{}: holds no interrupted run of this configuration ({} is missing); leave out --resume", path.display(), super::CHECKPOINT)]
-    NothingToResume {
-        /// The directory.
-        path: PathBuf,
-    },
     /// A directory holds files, but no run.
     #[error(
         "{}: holds files that are not this run's results ({example:?}, for one); choose another directory with --out, or write among them \
@@ -93,6 +87,6 @@ impl OutputError {
     /// Whether nothing is wrong with the directory except that its results must not be touched.
     pub fn is_refusal(&self) -> bool {
         use OutputError as E;
-        matches!(self, E::OtherConfiguration { .. } | E::InterruptedRun { .. } | E::NothingToResume { .. } | E::ForeignFiles { .. })
+        matches!(self, E::OtherConfiguration { .. } | E::InterruptedRun { .. } | E::ForeignFiles { .. })
     }
 }

@@ -253,6 +253,13 @@ impl Manifest {
         }
     }
 
+    /// Whether every trajectory ended as an experiment is meant to end and passed its cross-check.
+    pub fn is_success(&self) -> bool {
+        self.trajectories.iter().all(|trajectory| {
+            trajectory.outcome.as_ref().is_some_and(|outcome| outcome.success) && trajectory.cross_check.is_none_or(|check| check.passed)
+        })
+    }
+
     /// Reads a manifest.
     ///
     /// # Errors

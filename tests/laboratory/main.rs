@@ -1,5 +1,8 @@
 //! Experiments through the whole driver, against closed forms, conservation laws, orders and symmetries.
 
+// Helpers outside the test functions panic like them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod closed_forms;
 mod determinism;
 mod escape;
