@@ -347,7 +347,7 @@ fn without_a_target_or_with_unknown_noise_the_columns_that_need_them_are_empty()
     instance.target = None;
     let recorded = at_start(&instance, &z);
     for column in DEFAULT_COLUMNS {
-        let needs_target = ["residual_fro", "residual_op", "relative_error", "angle_left", "angle_right", "rip_error"].contains(&column);
+        let needs_target = ["residual_fro", "residual_op", "relative_error", "angle_left", "angle_right", "rip_error"].contains(column);
         assert_eq!(recorded.get(column).is_none(), needs_target, "{column}");
     }
     assert_eq!(recorded.spectrum.unwrap().len(), 4);
