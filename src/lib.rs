@@ -8,7 +8,7 @@
 //! `N = A*(y − A(FGᵀ))`.
 //!
 //! The modules, in the order of the layers (each imports only earlier ones): [`config`], [`linalg`], [`random`], [`sensing`],
-//! [`dynamics`], [`problem`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`]; [`cli`] uses all.
+//! [`dynamics`], [`perturbation`], [`problem`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`]; [`cli`] uses all.
 
 pub mod cli;
 pub mod config;
@@ -16,6 +16,7 @@ pub mod dynamics;
 pub mod linalg;
 pub mod observe;
 pub mod output;
+pub mod perturbation;
 pub mod problem;
 pub mod random;
 pub mod sensing;

@@ -261,7 +261,7 @@ fn a_linear_field_takes_the_same_steps_at_every_scale() {
         for norm in [ErrorNorm::Factors, ErrorNorm::Product] {
             let method = Method::Flow(FlowMethod::Adaptive { pair, tolerance: ToleranceSpec { rtol: 1e-9, atol: 0.0, norm } });
             let start = |scale: f64| State::from_factors(&Matrix::from_element(1, 1, scale), &Matrix::from_element(1, 1, 0.3 * scale));
-            let expected = history(method, start(1.0), 20.0, &mut Field::new(rate));
+            let expected = history(method.clone(), start(1.0), 20.0, &mut Field::new(rate));
             for power in [-300, 200] {
                 let scaled = history(method, start(2f64.powi(power)), 20.0, &mut Field::new(rate));
                 assert_eq!(scaled, expected, "{pair:?} {norm:?} 2^{power}");
@@ -269,7 +269,7 @@ fn a_linear_field_takes_the_same_steps_at_every_scale() {
             // Where squares would underflow or overflow norms are scaled, and rounded otherwise: ε times weights of size ten over rtol
             // changes a step by 2e-6 of its size, all of them by that part of the horizon.
             for power in [-900, 900] {
-                let (times, counts) = history(method, start(2f64.powi(power)), 20.0, &mut Field::new(rate));
+                let (times, counts) = history(method.clone(), start(2f64.powi(power)), 20.0, &mut Field::new(rate));
                 assert_eq!(counts, expected.1, "{pair:?} {norm:?} 2^{power}");
                 assert!(distance(&times, &expected.0) < 1e-4, "{pair:?} {norm:?} 2^{power}");
             }

@@ -89,10 +89,13 @@ fn entry_bytes(storage: Storage) -> u64 {
 /// `2.1 σ₁` being the typical spectral radius under sensing. The phase in which modes escape takes about `10 stages` more for every four
 /// digits of the tolerance.
 fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
-    match *method {
-        Method::GradientDescent { step } => (number_of_steps(horizon, step) + 1, true),
-        Method::Flow(FlowMethod::Rk4 { step }) => (4 * (horizon / step).ceil() as u64 + 1, true),
-        Method::Flow(FlowMethod::Adaptive { pair, tolerance }) => {
+    if let Some(step) = method.step_size() {
+        return (number_of_steps(horizon, step) + 1, true);
+    }
+    match method.integrator() {
+        None => (0, true),
+        Some(FlowMethod::Rk4 { step }) => (4 * (horizon / step).ceil() as u64 + 1, true),
+        Some(FlowMethod::Adaptive { pair, tolerance }) => {
             let (stages, reach) = match pair {
                 Pair::Dop853 => (12.0, 6.3),
                 Pair::Dopri5 => (6.0, 3.3),

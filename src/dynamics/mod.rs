@@ -44,4 +44,12 @@ pub trait VectorField: Send {
     fn piece_end(&self, _piece: u64) -> Option<f64> {
         None
     }
+
+    /// What must be kept to go on between two steps with the same bits, if the field remembers something.
+    fn memory(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Goes back to what [`memory`](Self::memory) gave.
+    fn restore(&mut self, _memory: &[f64]) {}
 }

@@ -3,7 +3,7 @@
 use super::driver::Monitor;
 use super::record::CrossCheck;
 use super::trajectory::Trajectory;
-use crate::config::{FlowMethod, Method};
+use crate::config::FlowMethod;
 use crate::dynamics::{GradientFlow, Moment, Next, State, VectorField};
 use crate::linalg::{Matrix, frobenius};
 use crate::problem::Instance;
@@ -55,8 +55,8 @@ pub(super) fn run(instance: &Instance, trajectory: &Trajectory, tolerance: f64, 
     let mut stops: Vec<(f64, bool, &State)> = points.at_recording_times.iter().map(|(t, state)| (*t, false, state)).collect();
     stops.extend(points.at_step_ends.iter().map(|(t, state)| (*t, true, state)));
     stops.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let rtol = match trajectory.spec.method {
-        Method::Flow(FlowMethod::Adaptive { tolerance, .. }) => (tolerance.rtol / 10.0).max(1e-14),
+    let rtol = match trajectory.spec.method.integrator() {
+        Some(FlowMethod::Adaptive { tolerance, .. }) => (tolerance.rtol / 10.0).max(1e-14),
         _ => FIXED_STEP_TOLERANCE,
     };
     let (rows, cols) = instance.operator.shape();

@@ -58,6 +58,8 @@ pub(super) struct SavedTrajectory {
     /// Absent before the initial evaluation.
     stepper: Option<StepperState>,
     next_due: usize,
+    /// What the field remembers.
+    field: Vec<f64>,
     observers: ObserverMemory,
     record: TrajectoryRecord,
     points: CrossCheckPoints,
@@ -338,6 +340,7 @@ impl Trajectory {
         SavedTrajectory {
             stepper: self.started.then(|| self.stepper.save()),
             next_due: self.next_due,
+            field: self.field.memory(),
             observers: self.observers.memory(),
             record: self.record.clone(),
             points: self.points.clone(),
@@ -351,6 +354,7 @@ impl Trajectory {
             self.stepper.restore(stepper);
         }
         self.next_due = saved.next_due;
+        self.field.restore(&saved.field);
         self.observers.restore(&saved.observers)?;
         self.phase = if saved.record.outcome.is_some() { Phase::Ended } else { Phase::Ready };
         self.record = saved.record;

@@ -10,7 +10,7 @@ pub(super) struct Axis<T> {
     listed: bool,
 }
 
-impl<T: Copy + PartialEq> Axis<T> {
+impl<T: Clone + PartialEq> Axis<T> {
     /// A parameter that was not written.
     pub fn fixed(value: T) -> Self {
         Axis { values: vec![value], listed: false }
@@ -19,7 +19,7 @@ impl<T: Copy + PartialEq> Axis<T> {
     /// A parameter as written, each value checked.
     pub fn new(key: &str, written: &Located<OneOrMany<T>>, check: impl Fn(T, &Span) -> Result<T, Flaw>) -> Result<Self, Flaw> {
         let list = match &written.value {
-            OneOrMany::One(value) => return Ok(Axis::fixed(check(*value, &written.span)?)),
+            OneOrMany::One(value) => return Ok(Axis::fixed(check(value.clone(), &written.span)?)),
             OneOrMany::Many(list) => list,
         };
         if list.is_empty() {
@@ -27,7 +27,7 @@ impl<T: Copy + PartialEq> Axis<T> {
         }
         let mut values = Vec::with_capacity(list.len());
         for value in list {
-            let checked = check(value.value, &value.span)?;
+            let checked = check(value.value.clone(), &value.span)?;
             if values.contains(&checked) {
                 return Err(Flaw::value(key, &value.span, "stands twice in the list: members of a family must differ"));
             }

@@ -53,7 +53,7 @@ fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context)
     let cross_check = cross_check(&key, table)?;
     let (kind, scales, seeds) = initialisations(&key, &span, table, context)?;
     let mut members = Vec::new();
-    for &method in &methods.values {
+    for method in &methods.values {
         for &scale in &scales.values {
             for &seed in &seeds.values {
                 let step = method.step_size().map(number).unwrap_or_default();
@@ -63,7 +63,14 @@ fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context)
                     ("seed", seeds.is_listed(), seed.to_string()),
                 ];
                 let init = InitSpec { seed, kind, scale };
-                members.push(TrajectorySpec { name: member_name(family, axes), family: family.to_owned(), init, method, cross_check });
+                members.push(TrajectorySpec {
+                    name: member_name(family, axes),
+                    family: family.to_owned(),
+                    init,
+                    method: method.clone(),
+                    cross_check,
+                    certify: false,
+                });
             }
         }
     }

@@ -1,0 +1,92 @@
+//! Bounded perturbations of the flow: `Ż = (sym(N) + 𝓔(t, Z)) Z`, and its special forms.
+//!
+//! A law says *what* disturbs, in units of the bound; [`PerturbedFlow`] multiplies by the bound and drives the state. A law of one's own
+//! implements [`Perturbation`].
+
+mod bound;
+mod flow;
+
+pub use bound::Bound;
+pub use flow::PerturbedFlow;
+
+use crate::config::Form;
+use crate::dynamics::{Moment, State};
+use crate::linalg::Matrix;
+
+/// Where and when a law is evaluated.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// Flow time and piece.
+    pub at: Moment,
+    /// `Z`.
+    pub state: &'a State,
+    /// `N = A*(y − A(FGᵀ))`, `m × n`.
+    pub drive: &'a Matrix,
+    /// `R = Y − FGᵀ`, where the target is known.
+    pub residual: Option<&'a Matrix>,
+}
+
+/// A perturbation's blocks, by its form (THEORY 2.1).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Blocks {
+    /// One `E` (`m × n`) for both factors: `Ḟ = (N+E)G`, `Ġ = (N+E)ᵀF`.
+    Shared(Matrix),
+    /// `Ḟ = (N+E₁)G`, `Ġ = (N+E₂)ᵀF`, both `m × n`.
+    TwoSided(Matrix, Matrix),
+    /// `Ż = sym(N)Z + P`, `P = [P_F; P_G]`, `(m+n) × h`.
+    Additive(Matrix),
+    /// `Ż = (sym(N) + 𝓔)Z`, `𝓔 = [[D_F, E₁],[E₂ᵀ, D_G]]`, `(m+n) × (m+n)`.
+    Lifted(Matrix),
+}
+
+impl Blocks {
+    /// Zero blocks of a form, for `m × n` targets and factors of width `h`.
+    pub fn zeros(form: Form, rows: usize, cols: usize, width: usize) -> Self {
+        match form {
+            Form::Shared => Blocks::Shared(Matrix::zeros(rows, cols)),
+            Form::TwoSided => Blocks::TwoSided(Matrix::zeros(rows, cols), Matrix::zeros(rows, cols)),
+            Form::Additive => Blocks::Additive(Matrix::zeros(rows + cols, width)),
+            Form::Lifted => Blocks::Lifted(Matrix::zeros(rows + cols, rows + cols)),
+        }
+    }
+
+    /// The matrices.
+    pub fn matrices_mut(&mut self) -> impl Iterator<Item = &mut Matrix> {
+        let (first, second) = match self {
+            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
+            Blocks::TwoSided(a, b) => (a, Some(b)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// The matrices.
+    pub fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        let (first, second) = match self {
+            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
+            Blocks::TwoSided(a, b) => (a, Some(b)),
+        };
+        std::iter::once(first).chain(second)
+    }
+}
+
+/// A law of perturbation, in units of the bound: every block that it writes has operator norm at most 1.
+pub trait Perturbation: Send {
+    /// Where piece `piece` ends (the law jumps there), if it ends. Integrators cut their steps there.
+    fn piece_end(&self, _piece: u64) -> Option<f64> {
+        None
+    }
+
+    /// A piece begins (also piece 0, at `t = 0`): the state is the trajectory's at that moment.
+    fn enter(&mut self, _circumstances: &Circumstances<'_>) {}
+
+    /// The blocks at a moment of the current piece. Allocates nothing.
+    fn evaluate(&mut self, circumstances: &Circumstances<'_>, out: &mut Blocks);
+
+    /// What must be kept to go on in mid-piece, if [`enter`](Self::enter) left something.
+    fn memory(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Goes back to what [`memory`](Self::memory) gave.
+    fn restore(&mut self, _memory: &[f64]) {}
+}
