@@ -3,6 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+/// Threads at most: more than any machine has cores for, few enough that asking for them harms nobody.
+const MOST_THREADS: i64 = 512;
+
 /// A laboratory for perturbed gradient flow in low-rank matrix sensing.
 #[derive(Debug, Parser)]
 #[command(
@@ -63,7 +66,7 @@ pub struct RunArguments {
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Threads [default: all cores]; no digit of the results depends on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_THREADS))]
     pub threads: Option<u16>,
     /// Replace results of another configuration in the output directory
     #[arg(long, conflicts_with = "resume")]
