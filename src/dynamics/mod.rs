@@ -1,8 +1,10 @@
 //! States, and the vector fields that drive them.
 
+mod blocks;
 mod gradient_flow;
 mod state;
 
+pub use blocks::Blocks;
 pub use gradient_flow::GradientFlow;
 pub use state::{Shape, State};
 
@@ -42,6 +44,11 @@ pub trait VectorField: Send {
 
     /// Where piece `piece` of the field ends (the field jumps there), if it ends.
     fn piece_end(&self, _piece: u64) -> Option<f64> {
+        None
+    }
+
+    /// What the field adds to `sym(N) Z` at a state, if it is a perturbed one; `answer` is the operator's at that state.
+    fn imposed(&mut self, _at: Moment, _state: &State, _answer: &Answer) -> Option<Blocks> {
         None
     }
 

@@ -1,6 +1,6 @@
 //! What observers look at.
 
-use crate::dynamics::State;
+use crate::dynamics::{Blocks, State};
 use crate::linalg::{Matrix, ThinSvd, thin_svd_of_product};
 use crate::problem::Instance;
 use crate::sensing::Answer;
@@ -21,6 +21,8 @@ pub struct Sample<'a> {
     pub residual: Option<&'a Matrix>,
     /// `∫₀ᵗ ‖∇f‖² ds` by the stepper's own weights.
     pub dissipation: f64,
+    /// What a law imposes there, on a perturbed flow.
+    pub imposed: Option<&'a Blocks>,
 }
 
 /// What several families need of one sample: computed by the first that asks, then kept until the sample is done.

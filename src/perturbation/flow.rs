@@ -94,6 +94,10 @@ impl VectorField for PerturbedFlow {
         self.law.piece_end(piece)
     }
 
+    fn imposed(&mut self, at: Moment, state: &State, answer: &Answer) -> Option<Blocks> {
+        Some(self.perturbation(at, state, answer).clone())
+    }
+
     fn memory(&self) -> Vec<f64> {
         // The piece first: pieces are counted, and a count is exact in an f64 far beyond any run.
         std::iter::once(self.piece.map_or(-1.0, |piece| piece as f64)).chain(self.law.memory()).collect()

@@ -9,7 +9,8 @@ mod flow;
 pub use bound::Bound;
 pub use flow::PerturbedFlow;
 
-use crate::config::Form;
+pub use crate::dynamics::Blocks;
+
 use crate::dynamics::{Moment, State};
 use crate::linalg::Matrix;
 
@@ -24,49 +25,6 @@ pub struct Circumstances<'a> {
     pub drive: &'a Matrix,
     /// `R = Y − FGᵀ`, where the target is known.
     pub residual: Option<&'a Matrix>,
-}
-
-/// A perturbation's blocks, by its form (THEORY 2.1).
-#[derive(Clone, Debug, PartialEq)]
-pub enum Blocks {
-    /// One `E` (`m × n`) for both factors: `Ḟ = (N+E)G`, `Ġ = (N+E)ᵀF`.
-    Shared(Matrix),
-    /// `Ḟ = (N+E₁)G`, `Ġ = (N+E₂)ᵀF`, both `m × n`.
-    TwoSided(Matrix, Matrix),
-    /// `Ż = sym(N)Z + P`, `P = [P_F; P_G]`, `(m+n) × h`.
-    Additive(Matrix),
-    /// `Ż = (sym(N) + 𝓔)Z`, `𝓔 = [[D_F, E₁],[E₂ᵀ, D_G]]`, `(m+n) × (m+n)`.
-    Lifted(Matrix),
-}
-
-impl Blocks {
-    /// Zero blocks of a form, for `m × n` targets and factors of width `h`.
-    pub fn zeros(form: Form, rows: usize, cols: usize, width: usize) -> Self {
-        match form {
-            Form::Shared => Blocks::Shared(Matrix::zeros(rows, cols)),
-            Form::TwoSided => Blocks::TwoSided(Matrix::zeros(rows, cols), Matrix::zeros(rows, cols)),
-            Form::Additive => Blocks::Additive(Matrix::zeros(rows + cols, width)),
-            Form::Lifted => Blocks::Lifted(Matrix::zeros(rows + cols, rows + cols)),
-        }
-    }
-
-    /// The matrices.
-    pub fn matrices_mut(&mut self) -> impl Iterator<Item = &mut Matrix> {
-        let (first, second) = match self {
-            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
-            Blocks::TwoSided(a, b) => (a, Some(b)),
-        };
-        std::iter::once(first).chain(second)
-    }
-
-    /// The matrices.
-    pub fn matrices(&self) -> impl Iterator<Item = &Matrix> {
-        let (first, second) = match self {
-            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
-            Blocks::TwoSided(a, b) => (a, Some(b)),
-        };
-        std::iter::once(first).chain(second)
-    }
 }
 
 /// A law of perturbation, in units of the bound: every block that it writes has operator norm at most 1.

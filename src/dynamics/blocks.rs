@@ -1,0 +1,68 @@
+//! What a perturbation adds to the flow, by its form.
+
+use crate::config::Form;
+use crate::linalg::{Matrix, operator_norm};
+
+/// A perturbation's blocks, by its form (THEORY 2.1).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Blocks {
+    /// One `E` (`m × n`) for both factors: `Ḟ = (N+E)G`, `Ġ = (N+E)ᵀF`.
+    Shared(Matrix),
+    /// `Ḟ = (N+E₁)G`, `Ġ = (N+E₂)ᵀF`, both `m × n`.
+    TwoSided(Matrix, Matrix),
+    /// `Ż = sym(N)Z + P`, `P = [P_F; P_G]`, `(m+n) × h`.
+    Additive(Matrix),
+    /// `Ż = (sym(N) + 𝓔)Z`, `𝓔 = [[D_F, E₁],[E₂ᵀ, D_G]]`, `(m+n) × (m+n)`.
+    Lifted(Matrix),
+}
+
+impl Blocks {
+    /// Zero blocks of a form, for `m × n` targets and factors of width `h`.
+    pub fn zeros(form: Form, rows: usize, cols: usize, width: usize) -> Self {
+        match form {
+            Form::Shared => Blocks::Shared(Matrix::zeros(rows, cols)),
+            Form::TwoSided => Blocks::TwoSided(Matrix::zeros(rows, cols), Matrix::zeros(rows, cols)),
+            Form::Additive => Blocks::Additive(Matrix::zeros(rows + cols, width)),
+            Form::Lifted => Blocks::Lifted(Matrix::zeros(rows + cols, rows + cols)),
+        }
+    }
+
+    /// The matrices.
+    pub fn matrices_mut(&mut self) -> impl Iterator<Item = &mut Matrix> {
+        let (first, second) = match self {
+            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
+            Blocks::TwoSided(a, b) => (a, Some(b)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// The matrices.
+    pub fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        let (first, second) = match self {
+            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
+            Blocks::TwoSided(a, b) => (a, Some(b)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// `‖𝓔‖_op` (additive: `‖P‖_op`).
+    pub fn norm(&self) -> f64 {
+        self.matrices().map(operator_norm).fold(0.0, f64::max)
+    }
+
+    /// `‖sym(X) + 𝓔‖_op` for an `m × n` matrix `X`; `None` for the additive form, which no matrix stands for.
+    pub fn norm_with(&self, x: &Matrix) -> Option<f64> {
+        match self {
+            Blocks::Shared(e) => Some(operator_norm(&(x + e))),
+            Blocks::TwoSided(first, second) => Some(operator_norm(&(x + first)).max(operator_norm(&(x + second)))),
+            Blocks::Lifted(e) => {
+                let (rows, cols) = x.shape();
+                let mut sum = e.clone();
+                sum.view_mut((0, rows), (rows, cols)).zip_apply(x, |entry, x| *entry += x);
+                sum.view_mut((rows, 0), (cols, rows)).zip_apply(&x.transpose(), |entry, x| *entry += x);
+                Some(operator_norm(&sum))
+            }
+            Blocks::Additive(_) => None,
+        }
+    }
+}
