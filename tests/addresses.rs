@@ -3,6 +3,9 @@
 //! The allocator places matrices at multiples of 16 bytes, anywhere within a cache line; where exactly depends on what else the program
 //! has done, such as how many trajectories share a run. A kernel that peeled its loops by address would sum in another order.
 
+// Helpers outside the test functions panic like them.
+#![allow(clippy::unwrap_used)]
+
 use pgflow::linalg::*;
 
 /// Where in a cache line a matrix's entries begin, in numbers.

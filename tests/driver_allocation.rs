@@ -76,7 +76,8 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                 allocations(16, &instance, &start);
                 let (few, many) = (allocations(16, &instance, &start), allocations(4096, &instance, &start));
                 assert!(few > 0, "recording allocates, so the counter counts");
-                assert_eq!(many, few, "{threads} threads, {:?}", instance.operator.measurements());
+                // The order in which samples of different trajectories come may move where a list grows; thousands of steps lie between.
+                assert!(many <= few + 64, "{few} allocations, then {many}: {threads} threads, {} measurements", instance.data.len());
             });
         }
     }

@@ -4,7 +4,7 @@ use crate::setup::*;
 use pgflow::config::{ErrorNorm, FlowMethod, Method, Pair, Spacing, Stop};
 use pgflow::dynamics::State;
 use pgflow::problem::Instance;
-use pgflow::simulation::{End, Monitor, Outcome, RunRecord, SavedRun, Simulation};
+use pgflow::simulation::{End, Monitor, Outcome, RunRecord, SavedRun, Simulation, SimulationError};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -160,4 +160,22 @@ fn checkpoints_change_no_bit() {
     assert!(matches!(simulation.run(&monitor), End::Finished));
     assert_eq!(simulation.record(), undisturbed);
     assert!(*monitor.saved.lock().unwrap() > 3);
+}
+
+/// A file that the configuration names may have changed in between: its numbers must not be mixed with those of the old one.
+#[test]
+fn a_saved_run_is_refused_for_other_data() {
+    let (mut instance, start) = problem();
+    let lab = Lab::new(20.0, 41).descent("gd", 0.1);
+    let starts = || vec![start.clone()];
+    let mut simulation = Simulation::new(&lab.experiment, &instance, starts()).unwrap();
+    let End::Interrupted(saved) = simulation.run(&After(AtomicUsize::new(9))) else { panic!("not interrupted") };
+    assert!(Simulation::new(&lab.experiment, &instance, starts()).unwrap().restore((*saved).clone()).is_ok());
+    let mut moved = start.clone();
+    moved.as_mut_slice()[3] *= 1.0 + f64::EPSILON;
+    let mut other = Simulation::new(&lab.experiment, &instance, vec![moved]).unwrap();
+    assert!(matches!(other.restore((*saved).clone()), Err(SimulationError::OtherInstance)));
+    instance.data[7] *= 1.0 + f64::EPSILON;
+    let mut other = Simulation::new(&lab.experiment, &instance, starts()).unwrap();
+    assert!(matches!(other.restore(*saved), Err(SimulationError::OtherInstance)));
 }
