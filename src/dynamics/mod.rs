@@ -47,8 +47,8 @@ pub trait VectorField: Send {
         None
     }
 
-    /// What the field adds to `sym(N) Z` at a state, if it is a perturbed one; `answer` is the operator's at that state.
-    fn imposed(&mut self, _at: Moment, _state: &State, _answer: &Answer) -> Option<Blocks> {
+    /// What the field adds to `sym(N) Z` at a state of its current piece, if it is a perturbed one; `answer` is the operator's at that state.
+    fn imposed(&mut self, _t: f64, _state: &State, _answer: &Answer) -> Option<Blocks> {
         None
     }
 

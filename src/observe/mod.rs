@@ -7,10 +7,14 @@ mod energy;
 mod imbalance;
 mod loss;
 mod observers;
+mod perturbation;
 mod residual;
 mod rip;
 mod sample;
+mod signal;
 mod spectrum;
 
 pub use observers::{ObserveError, Observer, ObserverMemory, Observers, known_columns};
+pub use perturbation::{Budget, Motion, StepPath, budget, flow_norm};
 pub use sample::{Sample, Shared};
+pub use signal::Phase;

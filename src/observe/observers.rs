@@ -1,6 +1,6 @@
 //! The observers of one trajectory.
 
-use super::{Sample, Shared, angles, energy, imbalance, loss, residual, rip, spectrum};
+use super::{Motion, Sample, Shared, angles, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum};
 use crate::dynamics::State;
 use crate::problem::Instance;
 use serde::{Deserialize, Serialize};
@@ -61,17 +61,20 @@ pub enum ObserveError {
     },
 }
 
-type Build = fn(&Instance, &State) -> Box<dyn Observer>;
+type Build = fn(&Instance, &State, Motion) -> Box<dyn Observer>;
 
 /// Every family: its columns, and how it begins from the instance and the trajectory's initial state.
-const FAMILIES: [(&[&str], Build); 7] = [
-    (&loss::COLUMNS, |instance, _| Box::new(loss::Loss::new(instance))),
-    (&residual::COLUMNS, |instance, _| Box::new(residual::Residual::new(instance))),
-    (&imbalance::COLUMNS, |_, initial| Box::new(imbalance::Imbalance::new(initial))),
-    (&spectrum::COLUMNS, |_, _| Box::new(spectrum::Spectrum)),
-    (&angles::COLUMNS, |_, _| Box::new(angles::Angles)),
-    (&rip::COLUMNS, |_, _| Box::new(rip::RipError)),
-    (&energy::COLUMNS, |_, _| Box::new(energy::EnergyDefect::default())),
+const FAMILIES: [(&[&str], Build); 10] = [
+    (&loss::COLUMNS, |instance, _, _| Box::new(loss::Loss::new(instance))),
+    (&residual::COLUMNS, |instance, _, _| Box::new(residual::Residual::new(instance))),
+    (&imbalance::COLUMNS, |_, initial, _| Box::new(imbalance::Imbalance::new(initial))),
+    (&spectrum::COLUMNS, |_, _, _| Box::new(spectrum::Spectrum)),
+    (&angles::COLUMNS, |_, _, _| Box::new(angles::Angles)),
+    (&rip::COLUMNS, |_, _, _| Box::new(rip::RipError)),
+    (&energy::COLUMNS, |_, _, _| Box::new(energy::EnergyDefect::default())),
+    (&signal::COLUMNS, |_, _, _| Box::new(signal::Signal)),
+    (&perturbation::COLUMNS, |_, _, motion| Box::new(perturbation::Perturbation { motion })),
+    (&perturbation::INTEGRAL, |_, _, _| Box::new(perturbation::PerturbationIntegral)),
 ];
 
 /// Every column that can be asked for.
@@ -83,6 +86,7 @@ pub fn known_columns() -> impl Iterator<Item = &'static str> {
 pub struct Observers {
     columns: Vec<String>,
     families: Vec<Active>,
+    motion: Motion,
 }
 
 struct Active {
@@ -92,12 +96,20 @@ struct Active {
 }
 
 impl Observers {
-    /// Observers for the columns, in that order. `initial` is the trajectory's state at time 0 (also when a run is resumed
-    /// later): drifts are measured from it.
+    /// [`with_motion`](Self::with_motion) for flows.
     ///
     /// # Errors
     /// A column that does not exist, or is listed twice.
     pub fn new<S: AsRef<str>>(columns: &[S], instance: &Instance, initial: &State) -> Result<Self, ObserveError> {
+        Observers::with_motion(columns, instance, initial, Motion::Flow)
+    }
+
+    /// Observers for the columns, in that order, of a trajectory that moves in the given way. `initial` is the trajectory's state at time 0 (also when a run is resumed
+    /// later): drifts are measured from it.
+    ///
+    /// # Errors
+    /// A column that does not exist, or is listed twice.
+    pub fn with_motion<S: AsRef<str>>(columns: &[S], instance: &Instance, initial: &State, motion: Motion) -> Result<Self, ObserveError> {
         let columns: Vec<String> = columns.iter().map(|name| name.as_ref().to_owned()).collect();
         for (i, name) in columns.iter().enumerate() {
             if !known_columns().any(|known| known == name) {
@@ -111,10 +123,50 @@ impl Observers {
         for (names, build) in FAMILIES {
             let places: Vec<_> = names.iter().map(|name| columns.iter().position(|asked| asked == name)).collect();
             if places.iter().any(Option::is_some) {
-                families.push(Active { observer: build(instance, initial), places });
+                families.push(Active { observer: build(instance, initial, motion), places });
             }
         }
-        Ok(Observers { columns, families })
+        Ok(Observers { columns, families, motion })
+    }
+
+    /// How the trajectory moves.
+    pub fn motion(&self) -> Motion {
+        self.motion
+    }
+
+    fn asks_for(&self, names: &[&str]) -> bool {
+        self.columns.iter().any(|column| names.contains(&column.as_str()))
+    }
+
+    /// Whether some column is about the perturbation.
+    pub fn looks_at_perturbation(&self) -> bool {
+        self.asks_for(&perturbation::COLUMNS) || self.integrates()
+    }
+
+    /// Whether the integral of the perturbation's norm is asked for.
+    pub fn integrates(&self) -> bool {
+        self.asks_for(&perturbation::INTEGRAL)
+    }
+
+    /// What to tell of recorded steps on which the perturbation is undefined, given each one's step number and values.
+    pub fn undefined_perturbation<'a>(&self, rows: impl IntoIterator<Item = (Option<u64>, &'a [Option<f64>])>) -> Option<String> {
+        let Motion::Descent(_) = self.motion else { return None };
+        let place = |name: &str| self.columns.iter().position(|column| column == name);
+        let (total, known) = (place("perturbation")?, place("residual_fro")?);
+        let undefined = rows.into_iter().filter(|(_, values)| values[total].is_none() && values[known].is_some());
+        let steps: Vec<u64> = undefined.filter_map(|(step, _)| step).collect();
+        let first = steps.first()?;
+        Some(format!("η‖N‖ ≥ 1 at {} recorded steps, first at step {first}: the perturbation is undefined there", steps.len()))
+    }
+
+    /// Where its column stands.
+    pub fn integral_column(&self) -> Option<usize> {
+        self.columns.iter().position(|column| perturbation::INTEGRAL.contains(&column.as_str()))
+    }
+
+    /// What is integrated for it, at a sample.
+    pub fn integrand(&self, sample: &Sample<'_>) -> Option<f64> {
+        perturbation::integrand(sample, self.motion)
     }
 
     /// Names of the columns, in the order in which they were asked for.

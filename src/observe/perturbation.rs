@@ -41,6 +41,14 @@ impl Motion {
             _ => Motion::Other,
         }
     }
+
+    /// `η`, where steps are paths.
+    pub fn step(self) -> Option<f64> {
+        match self {
+            Motion::Descent(step) | Motion::Exponential(step) => Some(step),
+            Motion::Flow | Motion::Other => None,
+        }
+    }
 }
 
 /// Norms of the perturbation's parts at a point of a trajectory, or the largest over the step that begins there.
@@ -83,10 +91,7 @@ impl<'a> StepPath<'a> {
 
     /// `η`.
     pub fn step(&self) -> f64 {
-        match self.motion {
-            Motion::Descent(step) | Motion::Exponential(step) => step,
-            Motion::Flow | Motion::Other => 0.0,
-        }
+        self.motion.step().unwrap_or(0.0)
     }
 
     /// `A diag(w(σ)) Bᵀ` with the singular vectors of `N_k`.
@@ -103,14 +108,20 @@ impl<'a> StepPath<'a> {
                 let (p, q) = (&self.svd.left, &self.svd.right);
                 let cosh_less_one = |sigma: f64| 2.0 * (0.5 * s * sigma).sinh().powi(2);
                 let sinh = |sigma: f64| (s * sigma).sinh();
-                let df = multiply(Form::Plain, &self.spectral(p, p, cosh_less_one), f) + multiply(Form::Plain, &self.spectral(p, q, sinh), g);
-                let dg = multiply(Form::Plain, &self.spectral(q, q, cosh_less_one), g) + multiply(Form::Plain, &self.spectral(q, p, sinh), f);
-                multiply(Form::RightTransposed, &df, g) + multiply(Form::RightTransposed, f, &dg) + multiply(Form::RightTransposed, &df, &dg)
+                let df =
+                    multiply(Form::Plain, &self.spectral(p, p, cosh_less_one), f) + multiply(Form::Plain, &self.spectral(p, q, sinh), g);
+                let dg =
+                    multiply(Form::Plain, &self.spectral(q, q, cosh_less_one), g) + multiply(Form::Plain, &self.spectral(q, p, sinh), f);
+                multiply(Form::RightTransposed, &df, g)
+                    + multiply(Form::RightTransposed, f, &dg)
+                    + multiply(Form::RightTransposed, &df, &dg)
             }
             _ => {
                 let n = &self.sample.answer.matrix;
                 let (df, dg) = (multiply(Form::Plain, n, g) * s, multiply(Form::LeftTransposed, n, f) * s);
-                multiply(Form::RightTransposed, &df, g) + multiply(Form::RightTransposed, f, &dg) + multiply(Form::RightTransposed, &df, &dg)
+                multiply(Form::RightTransposed, &df, g)
+                    + multiply(Form::RightTransposed, f, &dg)
+                    + multiply(Form::RightTransposed, &df, &dg)
             }
         }
     }
@@ -212,5 +223,26 @@ impl Observer for Perturbation {
         let values = [budget.measurement, budget.noise, budget.motion, budget.discretisation, budget.imposed];
         row[0] = budget.total;
         row[1..].iter_mut().zip(values).for_each(|(cell, value)| *cell = Some(value));
+    }
+}
+
+pub(super) const INTEGRAL: [&str; 1] = ["perturbation_integral"];
+
+/// `∫₀ᵗ ‖𝓔‖dt`: a place for the column, which the driver fills from [`integrand`].
+pub(super) struct PerturbationIntegral;
+
+impl Observer for PerturbationIntegral {
+    fn columns(&self) -> &'static [&'static str] {
+        &INTEGRAL
+    }
+
+    fn observe(&mut self, _sample: &Sample<'_>, _shared: &Shared, _row: &mut [Option<f64>]) {}
+}
+
+/// What is integrated: of a flow `‖𝓔‖_op` at the sample, of a discrete method `∫‖𝓔‖dt` over the step that begins there.
+pub fn integrand(sample: &Sample<'_>, motion: Motion) -> Option<f64> {
+    match motion {
+        Motion::Flow => flow_norm(sample),
+        _ => Some(StepPath::new(sample, motion)?.integral()),
     }
 }

@@ -94,7 +94,8 @@ impl VectorField for PerturbedFlow {
         self.law.piece_end(piece)
     }
 
-    fn imposed(&mut self, at: Moment, state: &State, answer: &Answer) -> Option<Blocks> {
+    fn imposed(&mut self, t: f64, state: &State, answer: &Answer) -> Option<Blocks> {
+        let at = Moment { t, piece: self.piece.unwrap_or(0) };
         Some(self.perturbation(at, state, answer).clone())
     }
 

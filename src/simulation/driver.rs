@@ -8,7 +8,7 @@ use super::{Outcome, cross_check};
 use crate::config::{Experiment, TrajectorySpec};
 use crate::dynamics::{GradientFlow, State};
 use crate::linalg::frobenius;
-use crate::observe::{ObserveError, Observers};
+use crate::observe::{Motion, ObserveError, Observers};
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace};
 use crate::stepper;
@@ -330,7 +330,7 @@ fn trajectory(
     let record = &experiment.record;
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
     let stepper = stepper::build(&spec.method, initial.clone(), record.horizon, exact_times);
-    let observers = Observers::new(&record.observables, instance, &initial)?;
+    let observers = Observers::with_motion(&record.observables, instance, &initial, Motion::of(&spec.method))?;
     let result = TrajectoryRecord {
         name: spec.name.clone(),
         family: spec.family.clone(),

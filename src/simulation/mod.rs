@@ -5,6 +5,7 @@ mod cross_check;
 mod driver;
 mod order_fit;
 mod outcome;
+mod pending;
 mod record;
 mod schedule;
 mod stop;

@@ -1,12 +1,13 @@
 //! One trajectory in the lockstep: its stepper, the samples it takes, what it records.
 
 use super::comparison::Waiting;
+use super::pending::{GAUSS, Integral, Pending, Purpose};
 use super::record::{Row, Snapshots, SpectrumRow, TrajectoryRecord};
 use super::schedule::{Due, Schedule, Side};
 use super::{Outcome, stop};
 use crate::config::{Stop, TrajectorySpec};
-use crate::dynamics::{State, VectorField};
-use crate::observe::{ObserveError, ObserverMemory, Observers, Sample};
+use crate::dynamics::{Blocks, State, VectorField};
+use crate::observe::{Motion, ObserveError, ObserverMemory, Observers, Sample};
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question};
 use crate::stepper::{Failure, StepEvent, Stepper, StepperState};
@@ -41,14 +42,6 @@ enum Phase {
     Ended,
 }
 
-/// A point between steps that waits for the operator's answer there.
-struct PendingSample {
-    step: Option<u64>,
-    t: f64,
-    state: State,
-    dissipation: f64,
-}
-
 /// States that the cross-check compares with.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct CrossCheckPoints {
@@ -67,6 +60,7 @@ pub(super) struct SavedTrajectory {
     observers: ObserverMemory,
     record: TrajectoryRecord,
     points: CrossCheckPoints,
+    integral: Integral,
 }
 
 pub(super) struct Trajectory {
@@ -88,7 +82,8 @@ pub(super) struct Trajectory {
     discrete: bool,
     /// The outcome that takes effect when the samples of the last step are done.
     ending: Option<Outcome>,
-    pending: Vec<PendingSample>,
+    pending: Vec<Pending>,
+    integral: Integral,
     spare: Vec<State>,
 }
 
@@ -120,6 +115,7 @@ impl Trajectory {
             discrete,
             ending: None,
             pending: vec![],
+            integral: Integral::default(),
             spare: vec![],
         }
     }
@@ -165,7 +161,7 @@ impl Trajectory {
         let (step, samples) = answers.split_at(usize::from(self.waits_for_step()).min(answers.len()));
         let waiting = std::mem::take(&mut self.pending);
         for (sample, answer) in waiting.into_iter().zip(samples) {
-            self.observe(sample.step, sample.t, &sample.state, answer, sample.dissipation, shared);
+            self.look(&sample, answer, shared);
             self.spare.push(sample.state);
         }
         let mut answer = step.first();
@@ -257,8 +253,14 @@ impl Trajectory {
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();
         if due.as_ref().is_some_and(|due| due.record) || self.ending.is_some() {
-            let (state, dissipation) = (self.stepper.state().clone(), self.stepper.dissipation());
-            self.observe(self.step_number(), t, &state, answer, dissipation, shared);
+            self.look(&self.here(Purpose::Record), answer, shared);
+        }
+        if self.observers.integrates()
+            && self.ending.is_none()
+            && let Some(step) = self.observers.motion().step()
+        {
+            // The step that begins here is known as a path, all of it.
+            self.look(&self.here(Purpose::Quadrature { end: t + step, weight: 1.0 }), answer, shared);
         }
         if let Some(due) = due {
             let state = Arc::new(self.stepper.state().clone());
@@ -284,7 +286,41 @@ impl Trajectory {
 
     fn interpolants_due(&self) -> bool {
         let t = self.stepper.t();
-        self.dues_until(t).iter().any(|due| due.t < t)
+        self.dues_until(t).iter().any(|due| due.t < t) || self.integrates_flow() && self.integral.until < t
+    }
+
+    fn integrates_flow(&self) -> bool {
+        self.observers.integrates() && self.observers.motion() == Motion::Flow
+    }
+
+    /// What the field remembers, if somebody will look at what it imposes.
+    fn field_memory(&self) -> Vec<f64> {
+        if self.observers.looks_at_perturbation() { self.field.memory() } else { Vec::new() }
+    }
+
+    /// The point that was reached last.
+    fn here(&self, purpose: Purpose) -> Pending {
+        let (state, dissipation) = (self.stepper.state().clone(), self.stepper.dissipation());
+        Pending { step: self.step_number(), t: self.stepper.t(), state, dissipation, memory: self.field_memory(), purpose }
+    }
+
+    /// A point inside the last step.
+    fn inside(&mut self, t: f64, purpose: Purpose) -> Pending {
+        let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
+        let dissipation = self.stepper.interpolate(t, &mut state);
+        Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose }
+    }
+
+    /// Takes the nodes of the integral between the last recorded time (or step end) and `end`.
+    fn integrate_until(&mut self, end: f64) {
+        let begin = self.integral.until;
+        if self.integrates_flow() && end > begin {
+            for (node, weight) in GAUSS {
+                let pending = self.inside(begin + node * (end - begin), Purpose::Quadrature { end, weight: weight * (end - begin) });
+                self.pending.push(pending);
+            }
+            self.integral.until = end;
+        }
     }
 
     /// Looks at the times inside the last step, until a batch of samples is pending; returns whether all are done.
@@ -295,16 +331,19 @@ impl Trajectory {
                 return false;
             }
             self.next_due += 1;
-            let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
-            let dissipation = self.stepper.interpolate(due.t, &mut state);
+            if due.record {
+                self.integrate_until(due.t);
+            }
+            let sample = self.inside(due.t, Purpose::Record);
             if !due.pairs.is_empty() || due.cross_check {
-                self.send(&due, due.t, Arc::new(state.clone()));
+                self.send(&due, due.t, Arc::new(sample.state.clone()));
             }
             match due.record {
-                true => self.pending.push(PendingSample { step: None, t: due.t, state, dissipation }),
-                false => self.spare.push(state),
+                true => self.pending.push(sample),
+                false => self.spare.push(sample.state),
             }
         }
+        self.integrate_until(end);
         self.pass_dues(end);
         true
     }
@@ -322,14 +361,21 @@ impl Trajectory {
     fn sample_last_point(&mut self) {
         let t = self.stepper.t();
         if self.started && !self.record.rows.iter().any(|row| row.t == t) {
-            let (state, dissipation) = (self.stepper.state().clone(), self.stepper.dissipation());
-            self.pending.push(PendingSample { step: self.step_number(), t, state, dissipation });
+            self.pending.push(self.here(Purpose::Record));
         }
     }
 
-    fn observe(&mut self, step: Option<u64>, t: f64, state: &State, answer: &Answer, dissipation: f64, shared: &Shared<'_>) {
+    /// Looks at a point, with the operator's answer there.
+    fn look(&mut self, point: &Pending, answer: &Answer, shared: &Shared<'_>) {
         let residual = shared.instance.target.as_ref().map(|target| &target.matrix - &answer.product);
-        let sample = Sample { instance: shared.instance, t, state, answer, residual: residual.as_ref(), dissipation };
+        let imposed = self.imposed(point, answer);
+        let Pending { step, t, ref state, dissipation, .. } = *point;
+        let instance = shared.instance;
+        let sample = Sample { instance, t, state, answer, residual: residual.as_ref(), dissipation, imposed: imposed.as_ref() };
+        if let Purpose::Quadrature { end, weight } = point.purpose {
+            self.integral.add(end, self.observers.integrand(&sample).map_or(f64::NAN, |value| weight * value));
+            return;
+        }
         let (values, spectrum) = self.observers.record(&sample);
         self.record.rows.push(Row { step, t, values });
         if let Some(values) = spectrum {
@@ -340,6 +386,18 @@ impl Trajectory {
         }
     }
 
+    /// What the field imposed at a point: the field has moved on since, and is taken back for a moment.
+    fn imposed(&mut self, point: &Pending, answer: &Answer) -> Option<Blocks> {
+        if point.memory.is_empty() {
+            return None;
+        }
+        let now = self.field.memory();
+        self.field.restore(&point.memory);
+        let imposed = self.field.imposed(point.t, &point.state, answer);
+        self.field.restore(&now);
+        imposed
+    }
+
     /// The record with rows in the order of time; of a trajectory that has not ended, as far as it has come.
     pub fn sorted_record(&self) -> TrajectoryRecord {
         let mut record = self.record.clone();
@@ -348,6 +406,10 @@ impl Trajectory {
         }
         record.rows.sort_by(|a, b| a.t.total_cmp(&b.t));
         record.spectrum.sort_by(|a, b| a.t.total_cmp(&b.t));
+        record.warnings.extend(self.observers.undefined_perturbation(record.rows.iter().map(|row| (row.step, row.values.as_slice()))));
+        if let Some(index) = self.observers.integral_column() {
+            self.integral.fill(&mut record.rows, index);
+        }
         if let Some(snapshots) = &mut record.snapshots {
             snapshots.sort();
         }
@@ -363,6 +425,7 @@ impl Trajectory {
             observers: self.observers.memory(),
             record: self.record.clone(),
             points: self.points.clone(),
+            integral: self.integral.clone(),
         }
     }
 
@@ -378,6 +441,7 @@ impl Trajectory {
         self.phase = if saved.record.outcome.is_some() { Phase::Ended } else { Phase::Ready };
         self.record = saved.record;
         self.points = saved.points;
+        self.integral = saved.integral;
         Ok(())
     }
 }

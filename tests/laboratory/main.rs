@@ -8,6 +8,7 @@ mod determinism;
 mod escape;
 mod orders;
 mod outcomes;
+mod perturbation_columns;
 mod sampling;
 mod setup;
 mod symmetries;
