@@ -179,3 +179,20 @@ fn a_saved_run_is_refused_for_other_data() {
     let mut other = Simulation::new(&lab.experiment, &instance, starts()).unwrap();
     assert!(matches!(other.restore(*saved), Err(SimulationError::OtherInstance)));
 }
+
+/// The last moment at which a signal can come: all trajectories have ended, the cross-checks have not begun.
+#[test]
+fn a_run_interrupted_before_its_cross_checks_makes_them_when_resumed() {
+    let (instance, start) = problem();
+    let lab = lab();
+    let undisturbed = lab.run(&instance, &start);
+    let counter = Checkpoints { every: usize::MAX, rounds: AtomicUsize::new(0), saved: Mutex::new(0) };
+    let starts = || vec![start.clone(); lab.experiment.trajectories.len()];
+    Simulation::new(&lab.experiment, &instance, starts()).unwrap().run(&counter);
+    let rounds = counter.rounds.into_inner();
+    let mut simulation = Simulation::new(&lab.experiment, &instance, starts()).unwrap();
+    assert!(matches!(simulation.run(&After(AtomicUsize::new(rounds))), End::Interrupted(_)));
+    let record = simulation.record();
+    assert!(record.trajectories.iter().all(|t| t.outcome == Some(Outcome::Completed) && t.cross_check.is_none()));
+    assert_eq!(interrupted(&lab, &instance, &start, &[rounds]), undisturbed);
+}
