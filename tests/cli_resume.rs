@@ -109,6 +109,29 @@ fn runs_stopped_from_the_keyboard_resume_to_the_same_bytes() {
     resumes_to_the_same_bytes("-INT");
 }
 
+/// Coarse steps beside a fine cross-check, which then takes half of the time or more: a signal late in the run comes within it, where all
+/// trajectories have ended already.
+#[test]
+fn a_signal_during_the_cross_check_does_not_skip_it() {
+    let scratch = Scratch::new();
+    let problem = long();
+    let problem = &problem[..problem.find("[[trajectory]]").unwrap()];
+    let config = problem.replace("horizon = 20.0", "horizon = 200.0").replace("samples = 101", "samples = 5")
+        + "[[trajectory]]\nname = \"flow\"\ncross_check = true\ncross_check_tolerance = 1.0\n[trajectory.flow]\nmethod = \"rk4\"\nstep = 0.8\n";
+    let begin = Instant::now();
+    let whole = scratch.run(&config, "whole", &[]);
+    let time = begin.elapsed();
+    scratch.write("part.toml", &config);
+    interrupt(&scratch, &["run", "part.toml", "-o", "part"], "-TERM", 2 * time);
+    let part = scratch.path("part");
+    assert_eq!(manifest(&part)["status"], "interrupted");
+    expect_code(&scratch.pgflow(&["run", "part.toml", "-o", "part", "--resume"]), 0);
+    expect_same_tables(&whole, &part);
+    let check = |directory| manifest(directory)["trajectories"][0]["cross_check"].clone();
+    assert!(check(&whole).is_object());
+    assert_eq!(check(&part), check(&whole));
+}
+
 #[test]
 fn resuming_with_another_configuration_is_refused() {
     let scratch = Scratch::new();

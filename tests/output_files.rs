@@ -228,7 +228,7 @@ fn checkpoints_that_cannot_be_used_say_why() {
     assert!(matches!(load(b"", &configuration), CheckpointError::NotACheckpoint { .. }));
     let mut newer = good.clone();
     newer[8] += 1;
-    assert!(matches!(load(&newer, &configuration), CheckpointError::OtherVersion { found: 2, .. }));
+    assert!(matches!(load(&newer, &configuration), CheckpointError::OtherVersion { found, .. } if found == CHECKPOINT_VERSION + 1));
     for length in [8, 12, 20, 60, good.len() - 1] {
         assert!(matches!(load(&good[..length], &configuration), CheckpointError::Damaged { .. }), "{length}");
     }

@@ -137,7 +137,11 @@ impl<'a> Session<'a> {
             threads: self.threads,
         };
         let instance = InstanceSummary::new(&built.instance, built.kind.label());
-        let manifest = Manifest::new(&description, instance, record, self.started.elapsed().as_secs_f64());
+        let mut manifest = Manifest::new(&description, instance, record, self.started.elapsed().as_secs_f64());
+        if interrupted {
+            // Every trajectory may have ended, with a cross-check still to come.
+            manifest.status = Status::Interrupted;
+        }
         write_manifest(&directory.file(MANIFEST), &manifest)?;
         if !interrupted {
             directory.remove_checkpoint()?;

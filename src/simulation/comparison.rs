@@ -4,6 +4,7 @@ use super::record::ComparisonRow;
 use crate::dynamics::State;
 use crate::linalg::{Form, Matrix, View, frobenius, multiply, operator_norm};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A state that some comparisons wait for.
@@ -22,15 +23,21 @@ pub struct Waiting {
 pub struct Pair {
     reference: String,
     other: String,
-    from_reference: Vec<Waiting>,
-    from_other: Vec<Waiting>,
+    from_reference: VecDeque<Waiting>,
+    from_other: VecDeque<Waiting>,
     rows: Vec<ComparisonRow>,
 }
 
 impl Pair {
     /// A pair by the names of its trajectories.
     pub fn new(reference: &str, other: &str) -> Self {
-        Pair { reference: reference.into(), other: other.into(), from_reference: vec![], from_other: vec![], rows: vec![] }
+        Pair {
+            reference: reference.into(),
+            other: other.into(),
+            from_reference: VecDeque::new(),
+            from_other: VecDeque::new(),
+            rows: vec![],
+        }
     }
 
     /// Takes a state of one side; if the other side has been at that time, their deviation becomes a row.
@@ -39,11 +46,11 @@ impl Pair {
             true => (&mut self.from_reference, &mut self.from_other),
             false => (&mut self.from_other, &mut self.from_reference),
         };
-        let Some(at) = theirs.iter().position(|waiting| waiting.t == new.t) else {
-            mine.push(new);
+        // Both come nearly in the order of time, so that the partner is near the front.
+        let Some(partner) = theirs.iter().position(|waiting| waiting.t == new.t).and_then(|at| theirs.remove(at)) else {
+            mine.push_back(new);
             return;
         };
-        let partner = theirs.swap_remove(at);
         let (reference, other) = if is_reference { (new, partner) } else { (partner, new) };
         self.rows.push(self.row(&reference, &other));
     }

@@ -2,11 +2,12 @@
 
 use super::comparison::Pair;
 use super::record::{RunRecord, Snapshots, TrajectoryRecord};
-use super::schedule::{Schedule, Side, own_times, recording_times};
+use super::schedule::{Schedule, Side, end_time, own_times, recording_times};
 use super::trajectory::{SavedTrajectory, Shared, Trajectory};
 use super::{Outcome, cross_check};
 use crate::config::{Experiment, TrajectorySpec};
 use crate::dynamics::{GradientFlow, State};
+use crate::linalg::frobenius;
 use crate::observe::{ObserveError, Observers};
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace};
@@ -57,6 +58,7 @@ pub enum End {
 /// Everything that a run needs to go on with the same bits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedRun {
+    fingerprint: u64,
     trajectories: Vec<SavedTrajectory>,
     pairs: Vec<Pair>,
     seconds: f64,
@@ -80,6 +82,12 @@ pub enum SimulationError {
         /// Trajectories of the experiment.
         trajectories: usize,
     },
+    /// A saved run belongs to other data or other initial states.
+    #[error(
+        "the saved run does not fit: the data or the initial factors have changed since (a file that the configuration names?); restore the \
+         file, or start afresh with --force"
+    )]
+    OtherInstance,
     /// A saved run belongs to another experiment.
     #[error("the saved run does not fit this experiment: it has {saved} trajectories, the experiment {expected}")]
     OtherExperiment {
@@ -98,6 +106,9 @@ pub struct Simulation<'a> {
     pairs: Vec<Pair>,
     answers: Vec<Answer>,
     work: Workspace,
+    target_norm: Option<f64>,
+    /// Of the data and the initial states: what a saved run must agree with.
+    fingerprint: u64,
     seconds_before: f64,
     started: Instant,
 }
@@ -115,6 +126,7 @@ impl<'a> Simulation<'a> {
         if experiment.record.stop.relative_error.is_some() && instance.target.is_none() {
             return Err(SimulationError::NoTarget);
         }
+        let fingerprint = fingerprint(instance, &initial);
         let (pairs, mut schedules) = schedules(experiment);
         let mut trajectories = Vec::with_capacity(specs.len());
         for (spec, state) in specs.iter().zip(initial).rev() {
@@ -122,17 +134,30 @@ impl<'a> Simulation<'a> {
             trajectories.push(trajectory(experiment, instance, spec, state, schedule)?);
         }
         trajectories.reverse();
-        let work = instance.operator.workspace();
-        Ok(Simulation { experiment, instance, trajectories, pairs, answers: vec![], work, seconds_before: 0.0, started: Instant::now() })
+        Ok(Simulation {
+            experiment,
+            instance,
+            trajectories,
+            pairs,
+            answers: vec![],
+            work: instance.operator.workspace(),
+            target_norm: instance.target.as_ref().map(|target| frobenius(&target.matrix)),
+            fingerprint,
+            seconds_before: 0.0,
+            started: Instant::now(),
+        })
     }
 
     /// Goes back to where a run was interrupted.
     ///
     /// # Errors
-    /// If the saved run has another number of trajectories.
+    /// If the saved run has another number of trajectories, or belongs to other data or other initial states.
     pub fn restore(&mut self, saved: SavedRun) -> Result<(), SimulationError> {
         if saved.trajectories.len() != self.trajectories.len() || saved.pairs.len() != self.pairs.len() {
             return Err(SimulationError::OtherExperiment { saved: saved.trajectories.len(), expected: self.trajectories.len() });
+        }
+        if saved.fingerprint != self.fingerprint {
+            return Err(SimulationError::OtherInstance);
         }
         for (trajectory, saved) in self.trajectories.iter_mut().zip(saved.trajectories) {
             trajectory.restore(saved)?;
@@ -188,7 +213,8 @@ impl<'a> Simulation<'a> {
     /// Hands out the answers and lets every trajectory go on until it has questions again.
     fn advance(&mut self, hold: bool) {
         let out_of_time = self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit);
-        let shared = Shared { instance: self.instance, stop: &self.experiment.record.stop, out_of_time, hold };
+        let stop = &self.experiment.record.stop;
+        let shared = Shared { instance: self.instance, target_norm: self.target_norm, stop, out_of_time, hold };
         let answers = self.answers.as_slice();
         self.trajectories.par_iter_mut().with_max_len(1).for_each(|trajectory| {
             let mine = std::mem::take(&mut trajectory.questions);
@@ -245,6 +271,7 @@ impl<'a> Simulation<'a> {
 
     fn save(&self) -> SavedRun {
         SavedRun {
+            fingerprint: self.fingerprint,
             trajectories: self.trajectories.iter().map(Trajectory::save).collect(),
             pairs: self.pairs.clone(),
             seconds: self.seconds(),
@@ -266,6 +293,12 @@ impl<'a> Simulation<'a> {
     }
 }
 
+/// The 64-bit FNV-1a hash of the bits of `y` and of all initial states.
+fn fingerprint(instance: &Instance, initial: &[State]) -> u64 {
+    let numbers = instance.data.iter().chain(initial.iter().flat_map(|state| state.as_slice()));
+    numbers.flat_map(|x| x.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// The pairs of all comparisons, and when each trajectory is looked at.
 fn schedules(experiment: &Experiment) -> (Vec<Pair>, Vec<Schedule>) {
     let times = recording_times(&experiment.record);
@@ -280,8 +313,8 @@ fn schedules(experiment: &Experiment) -> (Vec<Pair>, Vec<Schedule>) {
             let (Some(a), Some(b)) = (position(&comparison.reference), position(other)) else { continue };
             let pair = pairs.len();
             pairs.push(Pair::new(&comparison.reference, other));
-            schedules[a].add(&own[b], Side { pair, reference: true });
-            schedules[b].add(&own[b], Side { pair, reference: false });
+            schedules[a].add(&own[b], Side { pair, reference: true }, end_time(&specs[a].method, experiment.record.horizon));
+            schedules[b].add(&own[b], Side { pair, reference: false }, f64::INFINITY);
         }
     }
     (pairs, schedules)

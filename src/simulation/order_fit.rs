@@ -15,14 +15,15 @@ pub struct OrderFit {
     pub points: Vec<(f64, f64)>,
 }
 
-/// `sup_t` of the deviation of `trajectory` from `reference` over their common recording times.
+/// `sup_t` of the deviation of `trajectory` from `reference` over their common recording times; NaN if one of them is.
 pub fn sup_deviation(record: &RunRecord, reference: &str, trajectory: &str) -> Option<f64> {
     record
         .comparison
         .iter()
         .filter(|row| row.reference == reference && row.trajectory == trajectory)
         .map(|row| row.product_deviation)
-        .reduce(f64::max)
+        // `f64::max` alone would drop a NaN.
+        .reduce(|a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
 }
 
 /// One fit for every (reference, family of descents) with at least two step sizes whose trajectories ended well and deviate at all.
@@ -81,6 +82,25 @@ mod tests {
         assert_eq!(without_step("gd"), "gd");
         assert_eq!(without_step("gd[step=0.1]"), "gd");
         assert_eq!(without_step("gd[step=0.1,scale=0.001]"), "gd[scale=0.001]");
+    }
+
+    #[test]
+    fn a_deviation_that_is_not_a_number_is_not_forgotten() {
+        let row = |t: f64, deviation: f64| crate::simulation::ComparisonRow {
+            reference: "a".into(),
+            trajectory: "b".into(),
+            step: None,
+            t,
+            product_deviation: deviation,
+            product_deviation_op: deviation,
+            factor_deviation: None,
+        };
+        let sup = |deviations: [f64; 3]| {
+            let comparison = deviations.iter().enumerate().map(|(i, d)| row(i as f64, *d)).collect();
+            sup_deviation(&RunRecord { comparison, ..RunRecord::default() }, "a", "b")
+        };
+        assert_eq!(sup([1.0, 3.0, 2.0]), Some(3.0));
+        assert!(sup([1.0, f64::NAN, 2.0]).unwrap().is_nan());
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct CrossCheck {
 }
 
 /// One trajectory's results.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryRecord {
     /// Its name.
     pub name: String,

@@ -18,9 +18,17 @@ pub fn recording_times(record: &Record) -> Vec<f64> {
     times
 }
 
+/// Beyond the horizon by at most this part of it a step still counts as within: it absorbs the rounding of `horizon/step`.
+const SLACK: f64 = 1e-9;
+
 /// Number of steps of size `step` that fit into the horizon: `⌊horizon/step·(1 + 1e-9)⌋`.
 pub fn number_of_steps(horizon: f64, step: f64) -> u64 {
-    (horizon / step * (1.0 + 1e-9)).floor() as u64
+    (horizon / step * (1.0 + SLACK)).floor() as u64
+}
+
+/// The time at which a trajectory that nothing stops ends: the horizon, or a descent's last step.
+pub fn end_time(method: &Method, horizon: f64) -> f64 {
+    method.step_size().map_or(horizon, |step| number_of_steps(horizon, step) as f64 * step)
 }
 
 /// Recording steps of a descent: the recording times snapped to whole steps, none twice, none beyond the last.
@@ -49,7 +57,7 @@ pub struct Due {
     /// The cross-check wants the state here and at the end of this step.
     pub cross_check: bool,
     /// The comparisons (by index) that need the state.
-    pub pairs: Vec<Side>,
+    pub pairs: Vec<Look>,
 }
 
 /// One side of one comparison.
@@ -59,6 +67,15 @@ pub struct Side {
     pub pair: usize,
     /// Whether this trajectory is the pair's reference.
     pub reference: bool,
+}
+
+/// A side that looks at its trajectory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Which.
+    pub side: Side,
+    /// The comparison's time, by which both sides find each other: the due's, but for the rounding of a last time.
+    pub t: f64,
 }
 
 /// The times at which a trajectory is looked at, ascending.
@@ -86,14 +103,20 @@ impl Schedule {
         schedule
     }
 
-    /// Adds times at which a side of a comparison is needed.
-    pub fn add(&mut self, times: &[f64], side: Side) {
+    /// Adds ascending times at which a side of a comparison is needed. The trajectory ends at `end`: times that rounding alone carries
+    /// beyond (`3 · 0.1 > 0.3`) are looked at there.
+    pub fn add(&mut self, times: &[f64], side: Side, end: f64) {
+        let mut known = std::mem::take(&mut self.dues).into_iter().peekable();
         for &t in times {
-            match self.dues.binary_search_by(|due| due.t.total_cmp(&t)) {
-                Ok(at) => self.dues[at].pairs.push(side),
-                Err(at) => self.dues.insert(at, Due { t, record: false, cross_check: false, pairs: vec![side] }),
+            let at = if t > end && t - end <= 2.0 * SLACK * end { end } else { t };
+            self.dues.extend(std::iter::from_fn(|| known.next_if(|due| due.t <= at)));
+            let look = Look { side, t };
+            match self.dues.last_mut().filter(|due| due.t == at) {
+                Some(due) => due.pairs.push(look),
+                None => self.dues.push(Due { t: at, record: false, cross_check: false, pairs: vec![look] }),
             }
         }
+        self.dues.extend(known);
     }
 
     /// The times.
@@ -137,11 +160,22 @@ mod tests {
     fn a_schedule_merges_equal_times_and_stays_sorted() {
         let mut schedule = Schedule::new(&[0.0, 1.0, 2.0], 20);
         let side = Side { pair: 3, reference: true };
-        schedule.add(&[0.5, 1.0], side);
+        schedule.add(&[0.5, 1.0], side, 2.0);
         let times: Vec<f64> = schedule.dues().iter().map(|due| due.t).collect();
         assert_eq!(times, [0.0, 0.5, 1.0, 2.0]);
         assert!(!schedule.dues()[1].record && schedule.dues()[2].record);
-        assert_eq!(schedule.dues()[2].pairs, [side]);
+        assert_eq!(schedule.dues()[2].pairs, [Look { side, t: 1.0 }]);
+    }
+
+    #[test]
+    fn a_time_that_rounding_carries_beyond_the_end_is_looked_at_there() {
+        let mut schedule = Schedule::new(&[0.0, 0.3], 0);
+        let side = Side { pair: 0, reference: true };
+        schedule.add(&[0.0, 3.0 * 0.1, 0.4], side, 0.3);
+        let times: Vec<f64> = schedule.dues().iter().map(|due| due.t).collect();
+        assert_eq!(times, [0.0, 0.3, 0.4]);
+        assert_eq!(schedule.dues()[1].pairs, [Look { side, t: 3.0 * 0.1 }]);
+        assert_eq!(end_time(&Method::GradientDescent { step: 0.1 }, 0.3), 3.0 * 0.1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::config::Stop;
-use crate::linalg::Matrix;
+use crate::linalg::{Matrix, frobenius};
 use crate::stepper::Stepper;
 
 /// What the rules look at besides the stepper: `FGᵀ` at the point, where an answer gave it.
@@ -11,8 +11,8 @@ pub struct Point<'a> {
     pub stepper: &'a dyn Stepper,
     /// `FGᵀ` there.
     pub product: &'a Matrix,
-    /// `Y`, if it is known.
-    pub target: Option<&'a Matrix>,
+    /// `Y` and `‖Y‖_F`, if they are known.
+    pub target: Option<(&'a Matrix, f64)>,
     /// Whether the run's wall-clock time is used up.
     pub out_of_time: bool,
 }
@@ -24,11 +24,12 @@ pub fn met(rules: &Stop, point: &Point<'_>) -> Option<Outcome> {
         return None;
     }
     let t = stepper.t();
-    let norm = stepper.state().norm();
-    if rules.factor_norm.is_some_and(|limit| norm > limit) {
+    let too_large = |limit| Some(stepper.state().norm()).filter(|norm| *norm > limit);
+    if let Some(norm) = rules.factor_norm.and_then(too_large) {
         return Some(Outcome::Diverged { t, norm });
     }
-    let small_error = || rules.relative_error.zip(point.target).is_some_and(|(limit, y)| relative_error(y, point.product) <= limit);
+    let small_error =
+        || rules.relative_error.zip(point.target).is_some_and(|(limit, (y, norm))| distance(y, point.product) / norm <= limit);
     let small_gradient = || rules.gradient_norm.is_some_and(|limit| stepper.rate().norm() <= limit);
     if small_error() || small_gradient() {
         return Some(Outcome::Converged { t });
@@ -42,12 +43,8 @@ pub fn met(rules: &Stop, point: &Point<'_>) -> Option<Outcome> {
     None
 }
 
-/// `‖Y − X‖_F / ‖Y‖_F`, without a temporary.
-fn relative_error(y: &Matrix, x: &Matrix) -> f64 {
-    let (mut difference, mut size) = (0.0, 0.0);
-    for (y, x) in y.as_slice().iter().zip(x.as_slice()) {
-        difference += (y - x) * (y - x);
-        size += y * y;
-    }
-    (difference / size).sqrt()
+/// `‖Y − X‖_F`, without a temporary where its square is in range, and with the bits of the column `residual_fro`.
+fn distance(y: &Matrix, x: &Matrix) -> f64 {
+    let squares: f64 = y.as_slice().iter().zip(x.as_slice()).map(|(y, x)| (y - x) * (y - x)).sum();
+    if (1e-280..1e280).contains(&squares) { squares.sqrt() } else { frobenius(&(y - x)) }
 }

@@ -8,7 +8,7 @@ use crate::config::{Stop, TrajectorySpec};
 use crate::dynamics::{State, VectorField};
 use crate::observe::{ObserveError, ObserverMemory, Observers, Sample};
 use crate::problem::Instance;
-use crate::sensing::{Answer, Question};
+use crate::sensing::{Answer, BATCH, Question};
 use crate::stepper::{Failure, StepEvent, Stepper, StepperState};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 /// What all trajectories of a run share.
 pub(super) struct Shared<'a> {
     pub instance: &'a Instance,
+    /// `‖Y‖_F`, if the target is known.
+    pub target_norm: Option<f64>,
     pub stop: &'a Stop,
     /// Whether the run's wall-clock time is used up.
     pub out_of_time: bool,
@@ -33,6 +35,8 @@ enum Phase {
     Stepping,
     /// An answer for the interpolant of the last step.
     Interpolating,
+    /// Nothing, while samples inside the last step remain to be taken: never more than a batch at a time, however many there are.
+    Sampling,
     /// Nothing any more.
     Ended,
 }
@@ -163,10 +167,15 @@ impl Trajectory {
             self.spare.push(sample.state);
         }
         let mut answer = step.first();
-        if self.phase == Phase::Ready && !shared.hold {
-            self.phase = Phase::Stepping;
-        } else if !self.waits_for_step() {
-            return;
+        match self.phase {
+            Phase::Ready if !shared.hold => self.phase = Phase::Stepping,
+            Phase::Sampling => {
+                if !self.interpolate() || self.leave_point(shared) {
+                    return;
+                }
+            }
+            Phase::Stepping | Phase::Interpolating => {}
+            Phase::Ready | Phase::Ended => return,
         }
         loop {
             match self.stepper.poll(self.field.as_mut(), answer) {
@@ -182,7 +191,12 @@ impl Trajectory {
                         continue;
                     }
                 }
-                StepEvent::Interpolant => self.interpolate(),
+                StepEvent::Interpolant => {
+                    if !self.interpolate() {
+                        self.phase = Phase::Sampling;
+                        return;
+                    }
+                }
                 StepEvent::Failed(failure) => {
                     let t = self.stepper.t();
                     self.ending = Some(match failure {
@@ -211,22 +225,20 @@ impl Trajectory {
 
     fn finish(&mut self, outcome: Outcome) {
         self.phase = Phase::Ended;
-        self.record.outcome = Some(outcome);
-        self.update_record();
+        let mut record = std::mem::take(&mut self.record);
+        self.count_into(&mut record);
+        self.record = TrajectoryRecord { outcome: Some(outcome), ..record };
     }
 
-    /// Brings the record's counts up to date.
-    pub fn update_record(&mut self) {
-        self.record.t = self.stepper.t();
-        self.record.steps = self.stepper.step();
-        self.record.counts = self.stepper.counts();
-        let limited = self.stepper.stability_limited_steps();
+    /// Writes into a record what the stepper counts.
+    fn count_into(&self, record: &mut TrajectoryRecord) {
+        record.t = self.stepper.t();
+        record.steps = self.stepper.step();
+        record.counts = self.stepper.counts();
+        let (limited, accepted) = (self.stepper.stability_limited_steps(), record.counts.accepted);
         // A handful of steps at the limit is how every long run ends; half of them is worth a word.
-        if 2 * limited > self.record.counts.accepted {
-            self.record.warnings = vec![format!(
-                "stability, not accuracy, limited {limited} of {} steps: right, but slow to compute",
-                self.record.counts.accepted
-            )];
+        if 2 * limited > accepted {
+            record.warnings = vec![format!("stability, not accuracy, limited {limited} of {accepted} steps: right, but slow to compute")];
         }
     }
 
@@ -236,7 +248,7 @@ impl Trajectory {
 
     /// At a point that a step has just reached, with the answer there at hand.
     fn arrive(&mut self, answer: &Answer, shared: &Shared<'_>) {
-        let target = shared.instance.target.as_ref().map(|target| &target.matrix);
+        let target = shared.instance.target.as_ref().map(|target| &target.matrix).zip(shared.target_norm);
         self.started = true;
         let point = stop::Point { stepper: self.stepper.as_ref(), product: &answer.product, target, out_of_time: shared.out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
@@ -273,11 +285,14 @@ impl Trajectory {
         self.dues_until(t).iter().any(|due| due.t < t)
     }
 
-    /// Looks at the times inside the last step.
-    fn interpolate(&mut self) {
+    /// Looks at the times inside the last step, until a batch of samples is pending; returns whether all are done.
+    fn interpolate(&mut self) -> bool {
         let end = self.stepper.t();
-        let dues: Vec<Due> = self.dues_until(end).iter().filter(|due| due.t < end).cloned().collect();
-        for due in dues {
+        while let Some(due) = self.schedule.dues().get(self.next_due).filter(|due| due.t < end).cloned() {
+            if self.pending.len() >= BATCH {
+                return false;
+            }
+            self.next_due += 1;
             let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
             let dissipation = self.stepper.interpolate(due.t, &mut state);
             if !due.pairs.is_empty() || due.cross_check {
@@ -289,11 +304,12 @@ impl Trajectory {
             }
         }
         self.pass_dues(end);
+        true
     }
 
     fn send(&mut self, due: &Due, t: f64, state: Arc<State>) {
-        for &side in &due.pairs {
-            self.outbox.push((side, Waiting { step: self.step_number(), t, state: state.clone() }));
+        for look in &due.pairs {
+            self.outbox.push((look.side, Waiting { step: self.step_number(), t: look.t, state: state.clone() }));
         }
         if due.cross_check {
             self.points.at_recording_times.push((t, State::clone(&state)));
@@ -322,9 +338,12 @@ impl Trajectory {
         }
     }
 
-    /// The record with rows in the order of time.
+    /// The record with rows in the order of time; of a trajectory that has not ended, as far as it has come.
     pub fn sorted_record(&self) -> TrajectoryRecord {
         let mut record = self.record.clone();
+        if record.outcome.is_none() {
+            self.count_into(&mut record);
+        }
         record.rows.sort_by(|a, b| a.t.total_cmp(&b.t));
         record.spectrum.sort_by(|a, b| a.t.total_cmp(&b.t));
         if let Some(snapshots) = &mut record.snapshots {

@@ -8,5 +8,6 @@ mod determinism;
 mod escape;
 mod orders;
 mod outcomes;
+mod sampling;
 mod setup;
 mod symmetries;

@@ -102,3 +102,13 @@ fn ode_solvers_agrees() {
         assert!(check.evaluations > 100);
     }
 }
+
+/// Where steps end a rounding error beside recording times: 3 · 0.1 and 0.3.
+#[test]
+fn the_cross_check_tells_apart_no_times_that_rounding_sets_apart() {
+    let (instance, start) = (sensed(target(7, 6, &[1.0, 0.6], 1), 90, 2), small_start(7, 6, 3, 0.1, 3));
+    let record = Lab::new(3.0, 31).rk4("rk4", 0.1).cross_check(1e-3).run(&instance, &start);
+    let check = find(&record, "rk4").cross_check.unwrap();
+    // The method's own error: measured 1e-7 and 3e-7, its order is four.
+    assert!(check.at_step_ends < 1e-5 && check.at_recording_times < 1e-5, "{check:?}");
+}
