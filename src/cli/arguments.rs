@@ -62,8 +62,8 @@ pub struct RunArguments {
     /// Where the results go [default: runs/<name>]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Threads [default: all cores]; no digit of the results depends on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Threads, 1 to 1024 [default: all cores]; no digit of the results depends on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
     /// Replace results of another configuration in the output directory
     #[arg(long, conflicts_with = "resume")]
