@@ -4,7 +4,7 @@ use super::arguments::CheckArguments;
 use super::error::CliError;
 use super::{exit, experiment, print};
 use crate::config::{Ensemble, Experiment, FlowMethod, Method, Pair, Problem, Storage};
-use crate::problem::{build_target, read_instance};
+use crate::problem::{build_target, check_room, read_instance, target_shape};
 use crate::sensing::{Dense, available_memory};
 use crate::simulation::{number_of_steps, recording_times};
 use serde_json::json;
@@ -49,6 +49,8 @@ pub fn run(arguments: &CheckArguments) -> Result<i32, CliError> {
 fn measure(experiment: &Experiment) -> Result<Size, CliError> {
     match &experiment.problem {
         Problem::Generated { target, sensing } => {
+            let (rows, cols) = target_shape(target)?;
+            check_room(experiment, rows, cols)?;
             let target = build_target(target)?;
             let (rows, cols) = target.matrix.shape();
             let (measurements, entry_bytes, operator_bytes) = match sensing.ensemble {
@@ -65,6 +67,7 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
         Problem::File(path) => {
             let arrays = read_instance(path)?;
             let (rows, cols) = arrays.shape;
+            check_room(experiment, rows, cols)?;
             let measurements = arrays.data.len();
             let width = experiment.width.or(arrays.factors.as_ref().map(|factors| factors.f.ncols())).unwrap_or(0);
             let built = arrays.into_problem(path)?;

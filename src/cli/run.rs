@@ -104,7 +104,10 @@ impl<'a> Session<'a> {
         if manifest.config_hash != self.configuration || manifest.status != Status::Completed {
             return Ok(None);
         }
-        if !self.arguments.quiet {
+        if self.arguments.json {
+            let directory = self.path().display().to_string();
+            print(&format!("{:#}\n", serde_json::json!({ "name": manifest.name, "directory": directory, "finished_already": true })))?;
+        } else if !self.arguments.quiet {
             print(&format!("{} has finished already\n", self.path().display()))?;
         }
         Ok(Some(if manifest.is_success() { exit::DONE } else { exit::FAILED }))
@@ -139,7 +142,7 @@ impl<'a> Session<'a> {
         let instance = InstanceSummary::new(&built.instance, built.kind.label());
         let mut manifest = Manifest::new(&description, instance, record, self.started.elapsed().as_secs_f64());
         if interrupted {
-            // Every trajectory may have ended, with a cross-check still to come.
+            // Also where every trajectory has ended and a cross-check was interrupted.
             manifest.status = Status::Interrupted;
         }
         write_manifest(&directory.file(MANIFEST), &manifest)?;
