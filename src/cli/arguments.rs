@@ -29,7 +29,7 @@ pub enum Command {
     Instance(InstanceArguments),
     /// Print a commented starter configuration
     New {
-        /// Which one
+        /// Which one: starter (every key, commented), minimal, or photo (a target from a file)
         #[arg(default_value = "starter")]
         template: String,
     },

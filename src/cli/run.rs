@@ -6,7 +6,7 @@ use super::interrupt::Interrupt;
 use super::monitor::Attendant;
 use super::summary::Summary;
 use super::{exit, experiment, print};
-use crate::config::{Experiment, Loaded};
+use crate::config::{Experiment, Loaded, Problem};
 use crate::dynamics::State;
 use crate::output::{
     CHECKPOINT, CONFIG, Digest, Existing, InstanceSummary, MANIFEST, Manifest, RunDescription, RunDirectory, Status, default_directory,
@@ -81,8 +81,11 @@ impl<'a> Session<'a> {
             save_checkpoint(&checkpoint, &self.configuration, saved)?;
         }
         let record = simulation.record();
-        self.write(&directory, &built, &record, matches!(end, End::Interrupted(_)))?;
+        self.write(&directory, &built, &simulation, &record, matches!(end, End::Interrupted(_)))?;
         self.report(&record, &directory)?;
+        if matches!(end, End::Interrupted(_)) && !self.arguments.quiet {
+            let _ = writeln!(std::io::stderr(), "interrupted: the same command with --resume goes on from here, to the same bytes");
+        }
         Ok(match end {
             End::Interrupted(_) => exit::RESUMABLE,
             End::Finished if Summary::new(&record).is_success() => exit::DONE,
@@ -130,7 +133,14 @@ impl<'a> Session<'a> {
     }
 
     /// The tables first, the manifest last: whoever finds a manifest finds everything that it tells of.
-    fn write(&self, directory: &RunDirectory, built: &BuiltProblem, record: &RunRecord, interrupted: bool) -> Result<(), CliError> {
+    fn write(
+        &self,
+        directory: &RunDirectory,
+        built: &BuiltProblem,
+        simulation: &Simulation<'_>,
+        record: &RunRecord,
+        interrupted: bool,
+    ) -> Result<(), CliError> {
         directory.write_record(record)?;
         write_atomically(&directory.file(CONFIG), |writer| writer.write_all(self.loaded.resolved.as_bytes()))?;
         let description = RunDescription {
@@ -139,8 +149,13 @@ impl<'a> Session<'a> {
             seed: self.experiment.seed,
             threads: self.threads,
         };
-        let instance = InstanceSummary::new(&built.instance, built.kind.label());
-        let mut manifest = Manifest::new(&description, instance, record, self.started.elapsed().as_secs_f64());
+        let ensemble = match &self.experiment.problem {
+            Problem::Generated { sensing, .. } => sensing.ensemble.name(),
+            Problem::File(_) => built.kind.label(),
+        };
+        let instance = InstanceSummary::new(&built.instance, ensemble);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let mut manifest = Manifest::new(&description, instance, record, seconds).with_seconds(simulation.seconds_to_end());
         if interrupted {
             // Also where every trajectory has ended and a cross-check was interrupted.
             manifest.status = Status::Interrupted;
