@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
         Ok(states?)
     }
 
-    /// The tables first, the manifest last: whoever finds a manifest finds everything that it tells of.
+    /// The configuration first, which tells whose results these are; the manifest last: whoever finds one finds all that it tells of.
     fn write(
         &self,
         directory: &RunDirectory,
@@ -141,8 +141,8 @@ impl<'a> Session<'a> {
         record: &RunRecord,
         interrupted: bool,
     ) -> Result<(), CliError> {
-        directory.write_record(record)?;
         write_atomically(&directory.file(CONFIG), |writer| writer.write_all(self.loaded.resolved.as_bytes()))?;
+        directory.write_record(record)?;
         let description = RunDescription {
             name: self.experiment.name.clone(),
             config_hash: self.configuration,

@@ -156,7 +156,7 @@ impl RunDirectory {
         Ok(names)
     }
 
-    /// Whose results it holds, and whether they are finished.
+    /// Whose results it holds, and whether they are finished (also where a full disk kept them from being written whole).
     fn owner(&self, has_manifest: bool, has_checkpoint: bool) -> Result<Option<(Digest, Status)>, OutputError> {
         if has_manifest {
             let path = self.file(MANIFEST);
@@ -171,7 +171,9 @@ impl RunDirectory {
         }
         // A checkpoint that cannot be read tells nothing; loading it says why.
         let from_checkpoint = || checkpoint_configuration(&self.file(CHECKPOINT)).ok().map(|found| (found, Status::Interrupted));
-        Ok(if has_checkpoint { from_checkpoint() } else { None })
+        // The resolved configuration is written before the tables; its digest is the configuration's.
+        let from_configuration = || std::fs::read(self.file(CONFIG)).ok().map(|text| (Digest::of(text), Status::Completed));
+        Ok(if has_checkpoint { from_checkpoint() } else { None }.or_else(from_configuration))
     }
 
     fn check(
