@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Scratch, TINY, expect_code, expect_same_tables, manifest, outcome, read, set, stderr, stdout};
+use std::path::Path;
 use std::process::Stdio;
 
 /// A configuration made wrong: what is replaced by what, on which line the error is, what the message says.
@@ -171,5 +172,65 @@ fn a_broken_pipe_is_success() {
         expect_code(&output, 0);
         let complaint = stderr(&output).to_lowercase();
         assert!(!complaint.contains("pipe") && !complaint.contains("panicked"), "{arguments:?}: {complaint}");
+    }
+}
+
+/// Every file of the table of refused configurations, through the program: its messages, exit code 2, nothing on standard output,
+/// nothing written. (`tests/config_errors.rs` compares the messages with those that each file announces, in full.)
+#[test]
+fn every_bad_configuration_is_refused_by_the_program() {
+    let mut checked = 0;
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bad_configs")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let scratch = Scratch::new();
+        let output = scratch.pgflow(&["run", path.to_str().unwrap()]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{}: {message}", path.display());
+        for expected in text.lines().map_while(|line| line.strip_prefix("# expect: ")) {
+            let beginning = expected.split(" … ").next().unwrap();
+            let place = format!("{}:{beginning}", path.display());
+            assert!(message.contains(&place), "{place} is not in {message}");
+        }
+        assert!(output.stdout.is_empty(), "{}", path.display());
+        assert_eq!(scratch.names(), set(&[]), "{}", path.display());
+        checked += 1;
+    }
+    assert!(checked >= 40, "{checked} files");
+}
+
+/// What no memory holds is a message and an exit code, before anything is allocated, and never an abort.
+#[test]
+fn sizes_beyond_the_memory_are_refused() {
+    let scratch = Scratch::new();
+    let identity = TINY.replace("[sensing.gaussian]\nmeasurements = 150", "[sensing.identity]");
+    scratch.write("identity.toml", &identity);
+    scratch.write("tiny.toml", TINY);
+    // A target, factors of the target's singular vectors, and factors of a trajectory of some 100 TB.
+    let wrong: &[&[&str]] = &[
+        &["identity.toml", "--set", "target.rows=4000000", "--set", "target.cols=4000000"],
+        &["tiny.toml", "--set", "target.rows=10000000000000"],
+        &["tiny.toml", "--set", "model.width=1000000000000"],
+        &["tiny.toml", "--set", "sensing.gaussian.measurements=1000000000000"],
+    ];
+    for arguments in wrong {
+        for command in ["check", "run"] {
+            let output = scratch.pgflow(&[&[command], *arguments].concat());
+            assert_eq!(output.status.code(), Some(2), "{command} {arguments:?}: {}", stderr(&output));
+            assert!(stderr(&output).contains("memory"), "{command} {arguments:?}: {}", stderr(&output));
+            assert!(output.stdout.is_empty());
+            assert_eq!(scratch.names(), set(&["identity.toml", "tiny.toml"]), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn an_absurd_number_of_threads_is_refused() {
+    let scratch = Scratch::new();
+    scratch.write("tiny.toml", TINY);
+    for threads in ["0", "1025", "65535", "-1", "1.5"] {
+        let output = scratch.pgflow(&["run", "tiny.toml", &format!("--threads={threads}")]);
+        expect_code(&output, 2);
+        assert!(stderr(&output).contains("--threads"), "{}", stderr(&output));
     }
 }

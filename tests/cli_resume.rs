@@ -144,3 +144,76 @@ fn resuming_with_another_configuration_is_refused() {
     expect_code(&output, 2);
     assert_eq!(common::read(&scratch.path("part"), "trajectories.csv"), before);
 }
+
+/// A signal during the cross-check finds every trajectory ended; the run is interrupted all the same.
+#[test]
+fn a_run_interrupted_in_its_cross_check_makes_up_for_it() {
+    let text = TINY[..TINY.find("[[trajectory]]\nname = \"gd\"").unwrap()]
+        .replace("rows = 12", "rows = 60")
+        .replace("cols = 10", "cols = 50")
+        .replace("measurements = 150", "measurements = 1500")
+        .replace("horizon = 10.0", "horizon = 60.0")
+        .replace("name = \"flow\"", "name = \"flow\"\ncross_check = true");
+    let scratch = Scratch::new();
+    let begin = Instant::now();
+    let whole = scratch.run(&text, "whole", &[]);
+    let time = begin.elapsed();
+    scratch.write("part.toml", &text);
+    let part = scratch.path("part");
+    let caught = (0..12).any(|attempt| {
+        // The cross-check comes last and takes most of the time.
+        let after = time.mul_f64([0.7, 0.8, 0.6, 0.9][attempt % 4]);
+        let output = run_and_signal(&scratch, &["run", "part.toml", "-o", "part", "--force"], "-TERM", after);
+        output.status.code() == Some(75) && outcome(&manifest(&part), "flow").contains("completed")
+    });
+    assert!(caught, "no signal came during the cross-check");
+    assert_eq!(manifest(&part)["status"], "interrupted");
+    let output = scratch.pgflow(&["run", "part.toml", "-o", "part", "--resume"]);
+    expect_code(&output, 0);
+    assert!(common::stdout(&output).contains("cross-check"), "{}", common::stdout(&output));
+    assert_eq!(common::trajectory(&manifest(&part), "flow")["cross_check"], common::trajectory(&manifest(&whole), "flow")["cross_check"]);
+    assert_eq!(names(&part), names(&whole));
+}
+
+#[test]
+fn resuming_what_has_finished_says_so_in_the_format_asked_for() {
+    let scratch = Scratch::new();
+    let directory = scratch.run(TINY, "tiny", &[]);
+    let before = common::read(&directory, "manifest.json");
+    let output = scratch.pgflow(&["run", "tiny.toml", "-o", "tiny", "--resume", "--json"]);
+    expect_code(&output, 0);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["finished_already"], &json["name"], &json["directory"]), (&true.into(), &"tiny".into(), &"tiny".into()));
+    let output = scratch.pgflow(&["run", "tiny.toml", "-o", "tiny", "--resume", "-q"]);
+    expect_code(&output, 0);
+    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+    assert_eq!(common::read(&directory, "manifest.json"), before);
+}
+
+/// Two runs that write the same directory would mix their tables: the second one is refused, whatever it asks for.
+#[test]
+fn a_directory_in_use_is_refused() {
+    let scratch = Scratch::new();
+    scratch.write("long.toml", &long().replace("horizon = 20.0", "horizon = 2000.0"));
+    let child = scratch.command(&["run", "long.toml", "-o", "shared"]).spawn().unwrap();
+    let begin = Instant::now();
+    while !scratch.path("shared").is_dir() && begin.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    scratch.write("tiny.toml", TINY);
+    let codes: Vec<_> = [&[][..], &["--force"], &["--resume"]]
+        .iter()
+        .map(|more| scratch.pgflow(&[&["run", "tiny.toml", "-o", "shared"], *more].concat()))
+        .map(|output| (output.status.code(), stderr(&output)))
+        .collect();
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).output().unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(75));
+    for (code, message) in codes {
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains("another run") && message.contains("--out"), "{message}");
+    }
+    // The directory is free again, and still the first run's.
+    expect_code(&scratch.pgflow(&["run", "tiny.toml", "-o", "shared"]), 2);
+    expect_code(&scratch.pgflow(&["run", "tiny.toml", "-o", "shared", "--force"]), 0);
+}

@@ -21,6 +21,7 @@ fn manifest(directory: &Path, configuration: &str, outcome: Outcome) {
         family: "gd".into(),
         method: "gradient_descent".into(),
         step_size: None,
+        init: String::new(),
         rows: vec![],
         spectrum: vec![],
         snapshots: None,
@@ -70,7 +71,9 @@ fn directories_are_judged_by_whose_results_they_hold() {
     }
     assert_eq!(verdicts(|path| checkpoint(path, "theirs")), ["OtherConfiguration", "OtherConfiguration", "Ok"]);
     assert_eq!(verdicts(|path| std::fs::write(path.join("thesis.tex"), "").unwrap()), ["ForeignFiles", "ForeignFiles", "Ok"]);
-    assert_eq!(verdicts(|path| std::fs::write(path.join(CONFIG), "").unwrap()), ["ForeignFiles", "ForeignFiles", "Ok"]);
+    // A run that could write its configuration and no more: whose it is shows, and the same run may try again.
+    assert_eq!(verdicts(|path| std::fs::write(path.join(CONFIG), "theirs").unwrap()), ["OtherConfiguration", "OtherConfiguration", "Ok"]);
+    assert_eq!(verdicts(|path| std::fs::write(path.join(CONFIG), "ours").unwrap()), ["Ok", "Ok", "Ok"]);
     assert_eq!(verdicts(|path| std::fs::write(path.join(".pgflow-x.tmp"), "").unwrap()), ["Ok", "Ok", "Ok"]);
     assert_eq!(verdicts(|path| std::fs::write(path.join(MANIFEST), "{}").unwrap()), ["Manifest", "Manifest", "Ok"]);
     // A user's notes beside a run of this configuration do no harm.

@@ -20,6 +20,7 @@ fn trajectory(name: &str, outcome: Outcome) -> TrajectoryRecord {
         family: "gd".into(),
         method: "gradient_descent".into(),
         step_size: Some(0.1),
+        init: String::new(),
         rows: vec![
             Row { step: Some(0), t: 0.0, values: vec![Some(0.1), None] },
             Row { step: Some(3), t: 0.1 * 3.0, values: vec![Some(f64::NAN), Some(f64::INFINITY)] },

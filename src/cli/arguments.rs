@@ -3,9 +3,6 @@
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Threads at most: more than any machine has cores for, few enough that asking for them harms nobody.
-const MOST_THREADS: i64 = 512;
-
 /// A laboratory for perturbed gradient flow in low-rank matrix sensing.
 #[derive(Debug, Parser)]
 #[command(
@@ -32,7 +29,7 @@ pub enum Command {
     Instance(InstanceArguments),
     /// Print a commented starter configuration
     New {
-        /// Which one
+        /// Which one: starter (every key, commented), minimal, or photo (a target from a file)
         #[arg(default_value = "starter")]
         template: String,
     },
@@ -65,8 +62,8 @@ pub struct RunArguments {
     /// Where the results go [default: runs/<name>]
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Threads [default: all cores]; no digit of the results depends on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_THREADS))]
+    /// Threads, 1 to 512 [default: all cores]; no digit of the results depends on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub threads: Option<u16>,
     /// Replace results of another configuration in the output directory
     #[arg(long, conflicts_with = "resume")]

@@ -4,11 +4,13 @@ use super::arguments::CheckArguments;
 use super::error::CliError;
 use super::{exit, experiment, print};
 use crate::config::{Ensemble, Experiment, FlowMethod, Method, Pair, Problem, Storage};
-use crate::problem::{build_target, read_instance};
+use crate::problem::{build_target, check_room, read_instance, target_shape};
 use crate::sensing::{Dense, available_memory};
 use crate::simulation::{number_of_steps, recording_times};
 use serde_json::json;
 
+/// Units of `σ₁t` for which accuracy limits the steps.
+const TRANSIENT: f64 = 60.0;
 /// Bytes of a number in a table, with its comma.
 const NUMBER: u64 = 24;
 
@@ -49,6 +51,8 @@ pub fn run(arguments: &CheckArguments) -> Result<i32, CliError> {
 fn measure(experiment: &Experiment) -> Result<Size, CliError> {
     match &experiment.problem {
         Problem::Generated { target, sensing } => {
+            let (rows, cols) = target_shape(target)?;
+            check_room(experiment, rows, cols)?;
             let target = build_target(target)?;
             let (rows, cols) = target.matrix.shape();
             let (measurements, entry_bytes, operator_bytes) = match sensing.ensemble {
@@ -65,6 +69,7 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
         Problem::File(path) => {
             let arrays = read_instance(path)?;
             let (rows, cols) = arrays.shape;
+            check_room(experiment, rows, cols)?;
             let measurements = arrays.data.len();
             let width = experiment.width.or(arrays.factors.as_ref().map(|factors| factors.f.ncols())).unwrap_or(0);
             let built = arrays.into_problem(path)?;
@@ -85,9 +90,8 @@ fn entry_bytes(storage: Storage) -> u64 {
 
 /// Evaluations of a field up to the horizon, and whether the number is exact.
 ///
-/// An adaptive pair is limited by stability for most of a long run: a step of `stages` evaluations covers `reach/(2.1 σ₁)` of flow time,
-/// `2.1 σ₁` being the typical spectral radius under sensing. The phase in which modes escape takes about `10 stages` more for every four
-/// digits of the tolerance.
+/// Of an adaptive pair it is a rule of thumb: stability limits the steps throughout (`h ≈ 6.3/(2.1 σ₁)` for the pair of order 8), accuracy
+/// while modes escape. Escapes from very small initialisations take longer than it allows for.
 fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
     if let Some(step) = method.step_size() {
         return (number_of_steps(horizon, step) + 1, true);
@@ -96,13 +100,14 @@ fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
         None => (0, true),
         Some(FlowMethod::Rk4 { step }) => (4 * (horizon / step).ceil() as u64 + 1, true),
         Some(FlowMethod::Adaptive { pair, tolerance }) => {
-            let (stages, reach) = match pair {
-                Pair::Dop853 => (12.0, 6.3),
-                Pair::Dopri5 => (6.0, 3.3),
+            // Evaluations per unit of σ₁t at the stability limit, the same by accuracy at rtol = 1e-9, and the order that it goes with.
+            let (stable, accurate, order) = match pair {
+                Pair::Dop853 => (4.2, 9.0, 8.0),
+                Pair::Dopri5 => (3.8, 21.0, 5.0),
             };
-            let stable = stages * horizon * 2.1 * largest / reach;
-            let digits = -tolerance.rtol.log10() / 4.0;
-            ((stable + 10.0 * stages * digits) as u64, false)
+            let pace = horizon * largest;
+            let transient = pace.min(TRANSIENT) * accurate * (1e-9 / tolerance.rtol).powf(1.0 / order);
+            ((stable * pace + transient) as u64, false)
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Ticks of a full progress bar.
 const TICKS: u64 = 1000;
 /// Time between two checkpoints.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(120);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Watches over a run.
 pub struct Attendant<'a> {

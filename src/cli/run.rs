@@ -6,7 +6,7 @@ use super::interrupt::Interrupt;
 use super::monitor::Attendant;
 use super::summary::Summary;
 use super::{exit, experiment, print};
-use crate::config::{Experiment, Loaded};
+use crate::config::{Experiment, Loaded, Problem};
 use crate::dynamics::State;
 use crate::output::{
     CHECKPOINT, CONFIG, Digest, Existing, InstanceSummary, MANIFEST, Manifest, RunDescription, RunDirectory, Status, default_directory,
@@ -81,8 +81,11 @@ impl<'a> Session<'a> {
             save_checkpoint(&checkpoint, &self.configuration, saved)?;
         }
         let record = simulation.record();
-        self.write(&directory, &built, &record, matches!(end, End::Interrupted(_)))?;
+        self.write(&directory, &built, &simulation, &record, matches!(end, End::Interrupted(_)))?;
         self.report(&record, &directory)?;
+        if matches!(end, End::Interrupted(_)) && !self.arguments.quiet {
+            let _ = writeln!(std::io::stderr(), "interrupted: the same command with --resume goes on from here, to the same bytes");
+        }
         Ok(match end {
             End::Interrupted(_) => exit::RESUMABLE,
             End::Finished if Summary::new(&record).is_success() => exit::DONE,
@@ -104,7 +107,10 @@ impl<'a> Session<'a> {
         if manifest.config_hash != self.configuration || manifest.status != Status::Completed {
             return Ok(None);
         }
-        if !self.arguments.quiet {
+        if self.arguments.json {
+            let directory = self.path().display().to_string();
+            print(&format!("{:#}\n", serde_json::json!({ "name": manifest.name, "directory": directory, "finished_already": true })))?;
+        } else if !self.arguments.quiet {
             print(&format!("{} has finished already\n", self.path().display()))?;
         }
         Ok(Some(if manifest.is_success() { exit::DONE } else { exit::FAILED }))
@@ -126,20 +132,32 @@ impl<'a> Session<'a> {
         Ok(states?)
     }
 
-    /// The tables first, the manifest last: whoever finds a manifest finds everything that it tells of.
-    fn write(&self, directory: &RunDirectory, built: &BuiltProblem, record: &RunRecord, interrupted: bool) -> Result<(), CliError> {
-        directory.write_record(record)?;
+    /// The configuration first, which tells whose results these are; the manifest last: whoever finds one finds all that it tells of.
+    fn write(
+        &self,
+        directory: &RunDirectory,
+        built: &BuiltProblem,
+        simulation: &Simulation<'_>,
+        record: &RunRecord,
+        interrupted: bool,
+    ) -> Result<(), CliError> {
         write_atomically(&directory.file(CONFIG), |writer| writer.write_all(self.loaded.resolved.as_bytes()))?;
+        directory.write_record(record)?;
         let description = RunDescription {
             name: self.experiment.name.clone(),
             config_hash: self.configuration,
             seed: self.experiment.seed,
             threads: self.threads,
         };
-        let instance = InstanceSummary::new(&built.instance, built.kind.label());
-        let mut manifest = Manifest::new(&description, instance, record, self.started.elapsed().as_secs_f64());
+        let ensemble = match &self.experiment.problem {
+            Problem::Generated { sensing, .. } => sensing.ensemble.name(),
+            Problem::File(_) => built.kind.label(),
+        };
+        let instance = InstanceSummary::new(&built.instance, ensemble);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let mut manifest = Manifest::new(&description, instance, record, seconds).with_seconds(simulation.seconds_to_end());
         if interrupted {
-            // Every trajectory may have ended, with a cross-check still to come.
+            // Also where every trajectory has ended and a cross-check was interrupted.
             manifest.status = Status::Interrupted;
         }
         write_manifest(&directory.file(MANIFEST), &manifest)?;

@@ -90,6 +90,16 @@ pub enum Ensemble {
     Identity,
 }
 
+impl Ensemble {
+    /// Its name in the configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Ensemble::Gaussian { .. } => "gaussian",
+            Ensemble::Identity => "identity",
+        }
+    }
+}
+
 /// The number of measurements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measurements {

@@ -6,6 +6,9 @@ use super::{Digest, MANIFEST_SCHEMA, OutputError, checkpoint_configuration, writ
 use super::{write_comparison, write_snapshots, write_spectrum, write_trajectories};
 use crate::simulation::RunRecord;
 use serde::Deserialize;
+use std::fs::File;
+#[cfg(unix)]
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 
 /// Name of the manifest.
@@ -44,10 +47,12 @@ pub fn default_directory(name: &str) -> PathBuf {
     Path::new("runs").join(name)
 }
 
-/// A directory that a run may write to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A directory that a run may write to, and no other run as long as this lives.
+#[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+    /// Holds the lock; released when the process ends, however it ends.
+    _lock: Option<File>,
 }
 
 /// As much of a manifest as tells whose results these are; further fields may be of any version.
@@ -72,17 +77,22 @@ impl RunDirectory {
     /// Whose results they are is told by `manifest.json`, or, where a run was killed before it could write one, by `checkpoint.bin`.
     /// Files that no run writes are never touched, except temporary files left by a killed run.
     ///
+    /// A directory that another process has made ready and not yet given up is refused in any case.
+    ///
     /// # Errors
     /// The refusals above, and directories that cannot be read or made.
     pub fn prepare(path: &Path, configuration: &Digest, existing: Existing) -> Result<Self, OutputError> {
-        let directory = RunDirectory { path: path.to_owned() };
+        let mut directory = RunDirectory { path: path.to_owned(), _lock: None };
+        // Says first what is wrong with a path that is no directory.
+        directory.names()?;
+        std::fs::create_dir_all(path).map_err(|source| OutputError::io(path, "creating the directory", source))?;
+        directory._lock = lock(path)?;
         let names = directory.names()?;
         let has = |name: &str| names.iter().any(|other| other == name);
         if existing != Existing::Replace {
             let owner = directory.owner(has(MANIFEST), has(CHECKPOINT))?;
             directory.check(owner, configuration, existing, &names)?;
         }
-        std::fs::create_dir_all(path).map_err(|source| OutputError::io(path, "creating the directory", source))?;
         let stale = |name: &str| existing == Existing::Replace && RESULTS.contains(&name);
         for name in names.iter().filter(|name| is_temporary(name) || stale(name)) {
             let file = path.join(name);
@@ -146,7 +156,7 @@ impl RunDirectory {
         Ok(names)
     }
 
-    /// Whose results it holds, and whether they are finished.
+    /// Whose results it holds, and whether they are finished (also where a full disk kept them from being written whole).
     fn owner(&self, has_manifest: bool, has_checkpoint: bool) -> Result<Option<(Digest, Status)>, OutputError> {
         if has_manifest {
             let path = self.file(MANIFEST);
@@ -161,7 +171,9 @@ impl RunDirectory {
         }
         // A checkpoint that cannot be read tells nothing; loading it says why.
         let from_checkpoint = || checkpoint_configuration(&self.file(CHECKPOINT)).ok().map(|found| (found, Status::Interrupted));
-        Ok(if has_checkpoint { from_checkpoint() } else { None })
+        // The resolved configuration is written before the tables; its digest is the configuration's.
+        let from_configuration = || std::fs::read(self.file(CONFIG)).ok().map(|text| (Digest::of(text), Status::Completed));
+        Ok(if has_checkpoint { from_checkpoint() } else { None }.or_else(from_configuration))
     }
 
     fn check(
@@ -185,6 +197,23 @@ impl RunDirectory {
             },
         }
     }
+}
+
+/// An exclusive lock on the directory itself, so that nothing has to be left in it. `None` where the system has no such locks: a run
+/// is not refused for that.
+#[cfg(unix)]
+fn lock(path: &Path) -> Result<Option<File>, OutputError> {
+    let directory = File::open(path).map_err(|source| OutputError::io(path, "opening the directory", source))?;
+    match directory.try_lock() {
+        Ok(()) => Ok(Some(directory)),
+        Err(TryLockError::WouldBlock) => Err(OutputError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+#[cfg(not(unix))]
+fn lock(_path: &Path) -> Result<Option<File>, OutputError> {
+    Ok(None)
 }
 
 fn is_temporary(name: &str) -> bool {

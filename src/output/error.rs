@@ -42,6 +42,12 @@ pub enum OutputError {
         /// The directory.
         path: PathBuf,
     },
+    /// Another process writes its results there.
+    #[error("{}: another run is writing its results there; wait for it, or choose another directory with --out", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A directory holds files, but no run.
     #[error(
         "{}: holds files that are not this run's results ({example:?}, for one); choose another directory with --out, or write among them \
@@ -87,6 +93,6 @@ impl OutputError {
     /// Whether nothing is wrong with the directory except that its results must not be touched.
     pub fn is_refusal(&self) -> bool {
         use OutputError as E;
-        matches!(self, E::OtherConfiguration { .. } | E::InterruptedRun { .. } | E::ForeignFiles { .. })
+        matches!(self, E::OtherConfiguration { .. } | E::InterruptedRun { .. } | E::InUse { .. } | E::ForeignFiles { .. })
     }
 }

@@ -165,7 +165,7 @@ pub struct TrajectorySummary {
     pub dense_evaluations: u64,
     /// Questions to the operator, those of samples included.
     pub operator_passes: u64,
-    /// Wall-clock seconds, where they can be told apart: trajectories in lockstep share their passes.
+    /// Wall-clock seconds from the run's beginning to this trajectory's end: trajectories in lockstep share their passes. Null if it did not end.
     pub seconds: Option<f64>,
     /// The cross-check, if it ran.
     pub cross_check: Option<CrossCheckSummary>,
@@ -251,6 +251,14 @@ impl Manifest {
             instance,
             trajectories: record.trajectories.iter().map(TrajectorySummary::from).collect(),
         }
+    }
+
+    /// Notes when each trajectory ended, in seconds from the run's beginning.
+    pub fn with_seconds(mut self, seconds_to_end: &[Option<f64>]) -> Self {
+        for (trajectory, seconds) in self.trajectories.iter_mut().zip(seconds_to_end) {
+            trajectory.seconds = seconds.and_then(finite);
+        }
+        self
     }
 
     /// Whether every trajectory ended as an experiment is meant to end and passed its cross-check.

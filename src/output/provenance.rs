@@ -5,6 +5,12 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 const LOCK: &str = include_str!("../../Cargo.lock");
+const MANIFEST: &str = include_str!("../../Cargo.toml");
+
+#[derive(Deserialize)]
+struct CargoManifest {
+    dependencies: BTreeMap<String, toml::Value>,
+}
 
 #[derive(Deserialize)]
 struct Lock {
@@ -24,6 +30,8 @@ pub fn dependency_versions() -> BTreeMap<String, String> {
     let packages = toml::from_str::<Lock>(LOCK).map(|lock| lock.package).unwrap_or_default();
     let own = packages.iter().find(|package| package.name == env!("CARGO_PKG_NAME"));
     let direct = own.map(|package| package.dependencies.as_slice()).unwrap_or_default();
+    // The lock file does not tell what only the tests need.
+    let needed = toml::from_str::<CargoManifest>(MANIFEST).map(|manifest| manifest.dependencies).unwrap_or_default();
     let version = |entry: &str| {
         // An entry is "name", or "name version" where the tree holds several versions.
         let mut words = entry.split(' ');
@@ -34,7 +42,7 @@ pub fn dependency_versions() -> BTreeMap<String, String> {
         };
         Some((name.to_owned(), version))
     };
-    direct.iter().filter_map(|entry| version(entry)).collect()
+    direct.iter().filter_map(|entry| version(entry)).filter(|(name, _)| needed.contains_key(name)).collect()
 }
 
 /// SHA-256 of the `Cargo.lock` that this was built with.

@@ -5,7 +5,7 @@ use super::{InitialFactors, Instance, ProblemError, build_target, target_shape};
 use crate::config::{Ensemble, Experiment, Measurements, Problem, SensingSpec, TargetKind, TargetSpec};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream};
-use crate::sensing::{Dense, Gaussian, Identity, SensingOperator};
+use crate::sensing::{Dense, Gaussian, Identity, SensingOperator, available_memory};
 use rand_distr::{Distribution, StandardNormal};
 
 /// What an experiment's section on its problem makes.
@@ -29,8 +29,32 @@ pub struct BuiltProblem {
 /// anything of its size is allocated, and, where its size does not depend on the target's numerical rank, before the target is read.
 pub fn build_instance(experiment: &Experiment) -> Result<BuiltProblem, ProblemError> {
     match &experiment.problem {
-        Problem::Generated { target, sensing } => generate(target, sensing),
-        Problem::File(path) => read_instance(path)?.into_problem(path),
+        Problem::Generated { target, sensing } => {
+            let (rows, cols) = target_shape(target)?;
+            check_room(experiment, rows, cols)?;
+            generate(target, sensing)
+        }
+        Problem::File(path) => {
+            let arrays = read_instance(path)?;
+            check_room(experiment, arrays.shape.0, arrays.shape.1)?;
+            arrays.into_problem(path)
+        }
+    }
+}
+
+/// Refuses an experiment whose target and factors do not fit in memory, whatever its operator is. `Y`, its residual, the operator's
+/// answer and the product are `m × n` each; a trajectory keeps its initial state, its state and its rate.
+///
+/// # Errors
+/// [`ProblemError::TooLarge`]; nothing is allocated.
+pub fn check_room(experiment: &Experiment, rows: usize, cols: usize) -> Result<(), ProblemError> {
+    let (width, trajectories) = (experiment.width.unwrap_or(0), experiment.trajectories.len());
+    let product = |factors: &[usize]| factors.iter().fold(8_u64, |product, &factor| product.saturating_mul(factor as u64));
+    let states = product(&[3, trajectories, rows.saturating_add(cols), width]);
+    let needed = product(&[4, rows, cols]).saturating_add(states);
+    match available_memory() {
+        Some(available) if needed > available => Err(ProblemError::TooLarge { rows, cols, width, trajectories, needed, available }),
+        _ => Ok(()),
     }
 }
 

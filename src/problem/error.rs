@@ -7,6 +7,25 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemError {
+    /// The target and the factors of the trajectories alone are larger than the memory that is left.
+    #[error(
+        "a {rows}×{cols} target and {trajectories} pairs of factors of width {width} need at least {needed} bytes of memory, and {available} \
+         bytes are available; take a smaller target, a smaller model.width, or fewer trajectories"
+    )]
+    TooLarge {
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+        /// `h`
+        width: usize,
+        /// How many trajectories there are.
+        trajectories: usize,
+        /// Bytes that they take at least.
+        needed: u64,
+        /// Bytes that are available.
+        available: u64,
+    },
     /// A file cannot be opened or read.
     #[error("{}: cannot be read: {source}", path.display())]
     Read {

@@ -12,7 +12,7 @@ mod target;
 
 pub(crate) use archive::row_major;
 pub use archive::{ArchiveReader, ArchiveWriter};
-pub use build::{BuiltProblem, build_instance, build_operator};
+pub use build::{BuiltProblem, build_instance, build_operator, check_room};
 pub use error::ProblemError;
 pub use file::read_matrix;
 pub use haar::{gaussian_matrix, semi_orthogonal};

@@ -62,6 +62,7 @@ pub struct SavedRun {
     trajectories: Vec<SavedTrajectory>,
     pairs: Vec<Pair>,
     seconds: f64,
+    ended_after: Vec<Option<f64>>,
 }
 
 /// An experiment that cannot be simulated.
@@ -109,6 +110,8 @@ pub struct Simulation<'a> {
     target_norm: Option<f64>,
     /// Of the data and the initial states: what a saved run must agree with.
     fingerprint: u64,
+    /// For each trajectory, when it ended.
+    ended_after: Vec<Option<f64>>,
     seconds_before: f64,
     started: Instant,
 }
@@ -143,6 +146,7 @@ impl<'a> Simulation<'a> {
             work: instance.operator.workspace(),
             target_norm: instance.target.as_ref().map(|target| frobenius(&target.matrix)),
             fingerprint,
+            ended_after: vec![None; specs.len()],
             seconds_before: 0.0,
             started: Instant::now(),
         })
@@ -164,6 +168,7 @@ impl<'a> Simulation<'a> {
         }
         self.pairs = saved.pairs;
         self.seconds_before = saved.seconds;
+        self.ended_after = saved.ended_after;
         Ok(())
     }
 
@@ -220,7 +225,11 @@ impl<'a> Simulation<'a> {
             let mine = std::mem::take(&mut trajectory.questions);
             trajectory.advance(answers.get(mine).unwrap_or(&[]), &shared);
         });
-        for trajectory in &mut self.trajectories {
+        let seconds = self.seconds();
+        for (trajectory, ended_after) in self.trajectories.iter_mut().zip(&mut self.ended_after) {
+            if trajectory.ended() {
+                ended_after.get_or_insert(seconds);
+            }
             for (side, waiting) in trajectory.outbox.drain(..) {
                 self.pairs[side.pair].take(side.reference, waiting);
             }
@@ -275,7 +284,14 @@ impl<'a> Simulation<'a> {
             trajectories: self.trajectories.iter().map(Trajectory::save).collect(),
             pairs: self.pairs.clone(),
             seconds: self.seconds(),
+            ended_after: self.ended_after.clone(),
         }
+    }
+
+    /// For each trajectory the wall-clock seconds from the run's beginning to its end (trajectories in lockstep share their passes), if it
+    /// has ended.
+    pub fn seconds_to_end(&self) -> &[Option<f64>] {
+        &self.ended_after
     }
 
     /// What has been recorded so far; trajectories that have not ended count as interrupted.
@@ -336,6 +352,7 @@ fn trajectory(
         family: spec.family.clone(),
         method: stepper::method_name(&spec.method).into(),
         step_size: spec.method.step_size(),
+        init: format!("{:?}", spec.init),
         rows: vec![],
         spectrum: vec![],
         snapshots: record.snapshots.then(Snapshots::default),

@@ -1,13 +1,13 @@
 //! The order at which descents deviate from their reference as the step size shrinks.
 
-use super::RunRecord;
+use super::{RunRecord, TrajectoryRecord};
 
 /// A least-squares line through `(log η, log sup_t ‖FGᵀ − F'G'ᵀ‖_F)`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct OrderFit {
     /// Name of the reference.
     pub reference: String,
-    /// Name of the family, with the parameters that its members share (`gd[scale=0.001]`).
+    /// Name of the family, with the parameters that its members share (`gd[scale=0.001]`); the method, if they are of several families.
     pub family: String,
     /// The slope: the observed order.
     pub slope: f64,
@@ -26,16 +26,23 @@ pub fn sup_deviation(record: &RunRecord, reference: &str, trajectory: &str) -> O
         .reduce(|a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
 }
 
-/// One fit for every (reference, family of descents) with at least two step sizes whose trajectories ended well and deviate at all.
+/// One fit for every reference and kind of descents — same method, same start — with at least two step sizes, where all have ended well
+/// and deviate at all.
 pub fn fit_orders(record: &RunRecord) -> Vec<OrderFit> {
-    let mut keys: Vec<(&str, String)> = Vec::new();
+    let find = |name: &str| record.trajectories.iter().find(|t| t.name == name);
+    let mut groups: Vec<(&TrajectoryRecord, Vec<&TrajectoryRecord>)> = Vec::new();
     for row in &record.comparison {
-        let key = (row.reference.as_str(), without_step(&row.trajectory));
-        if !keys.contains(&key) {
-            keys.push(key);
+        let (Some(reference), Some(other)) = (find(&row.reference), find(&row.trajectory)) else { continue };
+        let fits = |(known, members): &&mut (&TrajectoryRecord, Vec<&TrajectoryRecord>)| {
+            known.name == reference.name && members.first().is_some_and(|first| first.method == other.method && first.init == other.init)
+        };
+        match groups.iter_mut().find(fits) {
+            None => groups.push((reference, vec![other])),
+            Some((_, members)) if members.iter().all(|member| member.name != other.name) => members.push(other),
+            Some(_) => {}
         }
     }
-    keys.into_iter().filter_map(|(reference, family)| fit(record, reference, &family)).collect()
+    groups.iter().filter_map(|(reference, members)| fit(record, reference, members)).collect()
 }
 
 /// The name of a family's member without its step size: members of equal rest differ in the step alone.
@@ -45,20 +52,29 @@ fn without_step(name: &str) -> String {
     if rest.is_empty() { family.into() } else { format!("{family}[{}]", rest.join(",")) }
 }
 
-fn fit(record: &RunRecord, reference: &str, family: &str) -> Option<OrderFit> {
-    let mut points: Vec<(f64, f64)> = record
-        .trajectories
+/// What the members have in common by name, or else their method.
+fn label(members: &[&TrajectoryRecord]) -> String {
+    let names: Vec<String> = members.iter().map(|member| without_step(&member.name)).collect();
+    match names.first() {
+        Some(first) if names.iter().all(|name| name == first) => first.clone(),
+        _ => members.first().map_or_else(String::new, |member| member.method.clone()),
+    }
+}
+
+fn ended_well(trajectory: &TrajectoryRecord) -> bool {
+    trajectory.outcome.is_some_and(|outcome| outcome.is_success())
+}
+
+fn fit(record: &RunRecord, reference: &TrajectoryRecord, members: &[&TrajectoryRecord]) -> Option<OrderFit> {
+    let mut points: Vec<(f64, f64)> = members
         .iter()
-        .filter(|t| without_step(&t.name) == family && t.outcome.is_some_and(|o| o.is_success()))
-        .filter_map(|t| Some((t.step_size?, sup_deviation(record, reference, &t.name)?)))
+        .filter(|member| ended_well(member) && ended_well(reference))
+        .filter_map(|member| Some((member.step_size?, sup_deviation(record, &reference.name, &member.name)?)))
         .filter(|&(_, deviation)| deviation > 0.0 && deviation.is_finite())
         .collect();
     points.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let distinct = points.windows(2).filter(|pair| pair[0].0 != pair[1].0).count() + 1;
-    if points.len() < 2 || distinct < 2 {
-        return None;
-    }
-    Some(OrderFit { reference: reference.into(), family: family.into(), slope: slope(&points), points })
+    let distinct = points.windows(2).any(|pair| pair[0].0 != pair[1].0);
+    distinct.then(|| OrderFit { reference: reference.name.clone(), family: label(members), slope: slope(&points), points })
 }
 
 fn slope(points: &[(f64, f64)]) -> f64 {

@@ -62,6 +62,8 @@ pub struct TrajectoryRecord {
     pub method: String,
     /// `η`, for descents.
     pub step_size: Option<f64>,
+    /// Its initialisation, described: trajectories with equal descriptions start from the same state.
+    pub init: String,
     /// Rows of `trajectories.csv`.
     pub rows: Vec<Row>,
     /// Rows of `spectrum.csv`.

@@ -19,6 +19,17 @@ fn descent_deviates_from_the_flow_at_first_order() {
 }
 
 #[test]
+fn descents_of_several_names_are_fitted_together() {
+    let instance = sensed(target(8, 7, &[1.0, 0.6], 1), 120, 2);
+    let start = small_start(8, 7, 4, 0.2, 3);
+    let lab = Lab::new(20.0, 101).flow("flow", Pair::Dop853, 1e-10).descent("fast", 0.02).descent("middle", 0.01).descent("slow", 0.005);
+    let fits = fit_orders(&lab.compare().run(&instance, &start));
+    assert_eq!(fits.len(), 1);
+    assert_eq!((fits[0].family.as_str(), fits[0].points.len()), ("gradient_descent", 3));
+    assert!((fits[0].slope - 1.0).abs() < 0.03);
+}
+
+#[test]
 fn the_fixed_step_method_deviates_at_fourth_order() {
     let instance = sensed(target(8, 7, &[1.0, 0.6], 11), 120, 12);
     let start = small_start(8, 7, 4, 0.2, 13);
