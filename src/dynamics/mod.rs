@@ -1,9 +1,11 @@
 //! States, and the vector fields that drive them.
 
 mod gradient_flow;
+mod hessian;
 mod state;
 
 pub use gradient_flow::GradientFlow;
+pub use hessian::HessianProduct;
 pub use state::{Shape, State};
 
 use crate::sensing::{Answer, Question};
