@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn diagonal(values: &[f64]) -> impl Fn(&[f64]) -> Vec<f64> + '_ {
-        |x| x.iter().zip(values).map(|(x, d)| x * d).collect()
+        move |x| x.iter().zip(values).map(|(x, d)| x * d).collect()
     }
 
     #[test]
