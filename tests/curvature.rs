@@ -64,7 +64,8 @@ impl Setting {
 }
 
 fn target(rows: usize, cols: usize, values: &[f64]) -> Matrix {
-    let (u, v) = (pgflow::linalg::thin_qr(&gaussian(rows, values.len(), 21)).0, pgflow::linalg::thin_qr(&gaussian(cols, values.len(), 22)).0);
+    let (u, v) =
+        (pgflow::linalg::thin_qr(&gaussian(rows, values.len(), 21)).0, pgflow::linalg::thin_qr(&gaussian(cols, values.len(), 22)).0);
     u * Matrix::from_diagonal(&values.to_vec().into()) * v.transpose()
 }
 
@@ -72,9 +73,7 @@ fn target(rows: usize, cols: usize, values: &[f64]) -> Matrix {
 fn minimiser(y: &Matrix, rank: usize, width: usize) -> State {
     let svd = thin_svd(y).unwrap();
     let frame = pgflow::linalg::thin_qr(&gaussian(width, rank, 23)).0;
-    let factor = |basis: &Matrix| {
-        Matrix::from_fn(basis.nrows(), rank, |i, j| basis[(i, j)] * svd.values[j].sqrt()) * frame.transpose()
-    };
+    let factor = |basis: &Matrix| Matrix::from_fn(basis.nrows(), rank, |i, j| basis[(i, j)] * svd.values[j].sqrt()) * frame.transpose();
     State::from_factors(&factor(&svd.left), &factor(&svd.right))
 }
 

@@ -45,11 +45,11 @@ impl Instance {
         rate
     }
 
-    /// The classical method of order four with steps of 1/16 of `duration`.
+    /// The classical method of order four with steps of a quarter of `duration`.
     fn flow(&self, z: &Matrix, duration: f64) -> Matrix {
-        let h = duration / 16.0;
+        let h = duration / 4.0;
         let mut z = z.clone();
-        for _ in 0..16 {
+        for _ in 0..4 {
             let k1 = self.descent_direction(&z);
             let k2 = self.descent_direction(&(&z + &k1 * (0.5 * h)));
             let k3 = self.descent_direction(&(&z + &k2 * (0.5 * h)));
@@ -78,7 +78,7 @@ struct Pair {
 }
 
 fn follow(instance: &Instance, step: f64, steps: usize) -> Pair {
-    const PARTS: usize = 4;
+    const PARTS: usize = 2;
     let mut rows = Matrix::zeros(40, ROWS * COLS);
     for i in 0..40 {
         rows.row_mut(i).copy_from_slice(instance.operator.row(i).as_slice());

@@ -75,7 +75,10 @@ fn read(directory: &Path) -> Result<Finished, CliError> {
     let built = build_instance(&experiment)?;
     let rebuilt = InstanceSummary::new(&built.instance, built.kind.label());
     if (rebuilt.data_sha256, rebuilt.target_sha256) != (manifest.instance.data_sha256, manifest.instance.target_sha256) {
-        return Err(wrong(directory, "the instance that its configuration makes now has other numbers than the run's; run it again with this version"));
+        return Err(wrong(
+            directory,
+            "the instance that its configuration makes now has other numbers than the run's; run it again with this version",
+        ));
     }
     let Some(target) = built.instance.target.as_ref().filter(|target| target.rank() > 0) else {
         return Err(wrong(directory, "the run has no target of positive rank, and every hypothesis is about the target"));
@@ -85,11 +88,7 @@ fn read(directory: &Path) -> Result<Finished, CliError> {
     Ok(Finished { manifest, evidence: Evidence { instance, trajectories }, rip })
 }
 
-fn instance_evidence(
-    experiment: &Experiment,
-    built: &BuiltProblem,
-    target: &Target,
-) -> (InstanceEvidence, Vec<RipLowerBound>) {
+fn instance_evidence(experiment: &Experiment, built: &BuiltProblem, target: &Target) -> (InstanceEvidence, Vec<RipLowerBound>) {
     let operator = built.instance.operator.as_ref();
     let (rows, cols) = operator.shape();
     let rank = target.rank();

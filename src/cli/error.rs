@@ -84,7 +84,9 @@ impl CliError {
                     exit::IO
                 }
             }
-            CliError::Read { .. } | CliError::Table { .. } | CliError::Checkpoint(_) | CliError::Print(_) | CliError::System { .. } => exit::IO,
+            CliError::Read { .. } | CliError::Table { .. } | CliError::Checkpoint(_) | CliError::Print(_) | CliError::System { .. } => {
+                exit::IO
+            }
         }
     }
 }

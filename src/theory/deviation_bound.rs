@@ -299,7 +299,9 @@ mod tests {
     fn what_cannot_be_bounded_is_infinite() {
         let fine = envelope(1.0, 1.0, 1.0, 1.0, 1.0);
         assert_eq!(deviation_bound(1.0, &[envelope(-800.0, 1.0, 1.0, 0.0, 1.0), fine])[1..], [f64::INFINITY; 2]);
-        for bad in [Envelope { defect: f64::NAN, ..fine }, Envelope { curvature_min: f64::NAN, ..fine }, Envelope { gauss_newton: -1.0, ..fine }] {
+        for bad in
+            [Envelope { defect: f64::NAN, ..fine }, Envelope { curvature_min: f64::NAN, ..fine }, Envelope { gauss_newton: -1.0, ..fine }]
+        {
             let bound = deviation_bound(0.5, &[fine, bad, fine]);
             assert!(bound[1].is_finite() && bound[2..] == [f64::INFINITY; 2], "{bound:?}");
         }

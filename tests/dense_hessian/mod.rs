@@ -54,6 +54,11 @@ impl Point {
             }
         }
         let gauss_newton = jacobian.transpose() * &jacobian;
-        Point { gradient: gradient.reshape_generic(nalgebra::Dyn(m + n), nalgebra::Dyn(h)), hessian: &gauss_newton + second, gauss_newton, jacobian }
+        Point {
+            gradient: gradient.reshape_generic(nalgebra::Dyn(m + n), nalgebra::Dyn(h)),
+            hessian: &gauss_newton + second,
+            gauss_newton,
+            jacobian,
+        }
     }
 }

@@ -153,7 +153,9 @@ impl TrajectoryEvidence {
     /// What the theorems about gradient descent and its flow do not cover.
     pub(super) fn foreign_method(&self) -> Option<String> {
         match self.method {
-            Method::Momentum { .. } | Method::Nesterov { .. } => Some("the method carries momentum, which the statement does not cover".into()),
+            Method::Momentum { .. } | Method::Nesterov { .. } => {
+                Some("the method carries momentum, which the statement does not cover".into())
+            }
             Method::ModifiedFlow { .. } => Some("a modified flow: the statement is about gradient descent and its flow".into()),
             _ => None,
         }

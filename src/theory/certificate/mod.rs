@@ -179,7 +179,8 @@ fn rip_row(instance: &InstanceEvidence, order: usize, formula: String, scale: f6
     }
     let entries = instance.rows * instance.cols;
     if order >= instance.rows.min(instance.cols) && instance.measurements < entries {
-        let reason = format!("δ = 1 or more: order {order} covers all matrices, and {} measurements of {entries} entries", instance.measurements);
+        let reason =
+            format!("δ = 1 or more: order {order} covers all matrices, and {} measurements of {entries} entries", instance.measurements);
         return row.verdict(Verdict::Violated).note(format!("{reason} leave a kernel"));
     }
     match value {

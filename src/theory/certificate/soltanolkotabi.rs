@@ -26,19 +26,14 @@ fn rows(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence) -> Vec<Row
     let alpha = gaussian.then_some(trajectory.init.scale);
     let scale = alpha.map(|alpha| alpha.powf(0.6) * instance.sigma_1.powf(0.7));
     vec![
-        Row::hypothesis("init", "F₀, G₀ with entries N(0, α²)", alpha, None).verdict(Verdict::of(gaussian)).note_if(
-            (!gaussian).then(|| "another initialisation".into()),
-        ),
+        Row::hypothesis("init", "F₀, G₀ with entries N(0, α²)", alpha, None)
+            .verdict(Verdict::of(gaussian))
+            .note_if((!gaussian).then(|| "another initialisation".into())),
         Row::hypothesis("scale", "α exponentially small", alpha, None).note("no scale: how small is not known here"),
         step(instance, trajectory),
         Row::conclusion("coupling", "max ‖FᵀF − GᵀG‖ ≪ σ_r", trajectory.largest("imbalance"), Some(instance.sigma_r))
             .needs(trajectory, &["imbalance"]),
-        Row::conclusion(
-            "low_rank",
-            "max σ_{r+1}(FGᵀ) ≪ σ_r",
-            trajectory.largest_singular_value(instance.rank + 1),
-            Some(instance.sigma_r),
-        ),
+        Row::conclusion("low_rank", "max σ_{r+1}(FGᵀ) ≪ σ_r", trajectory.largest_singular_value(instance.rank + 1), Some(instance.sigma_r)),
         alignment(instance, trajectory),
         Row::conclusion("error", "‖FGᵀ − Y‖_F ≲ α^{3/5} σ₁^{7/10}, at the end", trajectory.last("residual_fro"), scale)
             .needs(trajectory, &["residual_fro"])
@@ -63,6 +58,7 @@ fn alignment(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence) -> Ro
         let (left, right) = (trajectory.at("angle_left", t)?, trajectory.at("angle_right", t)?);
         Some(left.max(right))
     });
-    let row = Row::conclusion("alignment", "sin∠ of the top-r spaces to U_Y, V_Y ≪ 1, at escape", sine, Some(1.0));
-    row.needs(trajectory, &["angle_left", "angle_right"]).note_if(trajectory.escape(instance).is_none().then(|| "no recorded time has escaped".into()))
+    let row = Row::conclusion("alignment", "sin∠(top-r spaces; U_Y, V_Y) ≪ 1, at escape", sine, Some(1.0));
+    row.needs(trajectory, &["angle_left", "angle_right"])
+        .note_if(trajectory.escape(instance).is_none().then(|| "no recorded time has escaped".into()))
 }

@@ -64,7 +64,11 @@ fn small_start(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence) -> 
 fn misalignment(trajectory: &TrajectoryEvidence) -> Row {
     let value = std::f64::consts::SQRT_2 * trajectory.initial_norm / trajectory.initial_signal;
     let row = Row::hypothesis("misalignment", "√2 a₀/σ_r(U_YᵀF₀ + V_YᵀG₀) ≲ 1", Some(value), Some(1.0));
-    if trajectory.initial_signal > 0.0 { row } else { row.verdict(Verdict::Violated).note("infinite: the start misses a mode of the target") }
+    if trajectory.initial_signal > 0.0 {
+        row
+    } else {
+        row.verdict(Verdict::Violated).note("infinite: the start misses a mode of the target")
+    }
 }
 
 fn step(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence, log: Option<f64>) -> Row {
@@ -77,10 +81,14 @@ fn step(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence, log: Optio
     row.note_if(log.is_none().then(|| "no scale: log(σ_r/a₀²) ≤ 0".into())).note_if(trajectory.foreign_method())
 }
 
-/// `ξ`, the largest recorded `‖𝓔‖_op`; 0 for a plain flow of full observation without noise.
+/// `ξ`, the largest recorded `‖𝓔‖_op`. For a plain flow without noise `𝓔 = sym((A*A − I)(R))`, whose norm is `rip_error`; under full observation it is 0.
 fn perturbation_size(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence) -> Option<f64> {
-    let plain = matches!(trajectory.method, Method::Flow(_) | Method::ClosedForm);
-    if plain && instance.full_observation && instance.noisy == Some(false) { Some(0.0) } else { trajectory.largest("perturbation") }
+    let plain = matches!(trajectory.method, Method::Flow(_) | Method::ClosedForm) && instance.noisy == Some(false);
+    match plain {
+        true if instance.full_observation => Some(0.0),
+        true => trajectory.largest("perturbation").or_else(|| trajectory.largest("rip_error")),
+        false => trajectory.largest("perturbation"),
+    }
 }
 
 fn perturbation(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence, log: Option<f64>) -> Row {
@@ -89,8 +97,9 @@ fn perturbation(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence, lo
     let row = Row::hypothesis("perturbation", "ξ = max ‖𝓔‖ ≲ σ₁/(κ³ log(σ_r/a₀²))", size, scale);
     let row = row.note_if(log.is_none().then(|| "no scale: log(σ_r/a₀²) ≤ 0".into()));
     match size {
-        Some(0.0) => row.verdict(Verdict::Holds).note("a plain flow of full observation: 𝓔 = 0"),
-        Some(_) => row,
+        Some(0.0) => row.verdict(Verdict::Holds).note("𝓔 = 0: a plain flow of full observation"),
+        Some(_) if trajectory.has("perturbation") => row,
+        Some(_) => row.note("from rip_error, which it is for a plain flow without noise"),
         None => row.needs(trajectory, &["perturbation"]),
     }
 }
@@ -137,7 +146,8 @@ fn imbalance(trajectory: &TrajectoryEvidence) -> Row {
                 None => row,
             }
         }
-        None => Row::conclusion("imbalance", "max ‖Λ − Λ₀‖", drift, size).note("not conserved by this form of perturbation or method, or to an unknown tolerance"),
+        None => Row::conclusion("imbalance", "max ‖Λ − Λ₀‖", drift, size)
+            .note("not conserved by this form of perturbation or method, or to an unknown tolerance"),
     };
     row.needs(trajectory, &["imbalance_drift", "imbalance"])
 }
