@@ -147,6 +147,7 @@ fn trajectory_evidence(
 }
 
 type Columns = BTreeMap<String, Vec<Option<f64>>>;
+type Spectra = BTreeMap<String, Vec<(f64, Vec<f64>)>>;
 
 /// `trajectory,step,t,<observables>`: times and columns by trajectory. A cell that is empty or not finite is `None`.
 fn read_trajectories(path: &Path) -> Result<BTreeMap<String, (Vec<f64>, Columns)>, CliError> {
@@ -170,10 +171,10 @@ fn read_trajectories(path: &Path) -> Result<BTreeMap<String, (Vec<f64>, Columns)
 }
 
 /// `trajectory,step,t,index,singular_value`: times and values by trajectory.
-fn read_spectrum(path: &Path) -> Result<BTreeMap<String, Vec<(f64, Vec<f64>)>>, CliError> {
+fn read_spectrum(path: &Path) -> Result<Spectra, CliError> {
     let failed = |source| CliError::Table { path: path.to_owned(), source };
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
-    let mut spectra: BTreeMap<String, Vec<(f64, Vec<f64>)>> = BTreeMap::new();
+    let mut spectra = Spectra::new();
     for record in reader.records() {
         let record = record.map_err(failed)?;
         let cell = |j: usize| record.get(j).unwrap_or_default();

@@ -132,7 +132,7 @@ impl Lanczos {
         let size = self.diagonal.iter().chain(&self.off_diagonal).fold(next, |largest, x| largest.max(x.abs()));
         let exhausted = dimension == self.basis[0].len() || next <= 8.0 * f64::EPSILON * size;
         let last = exhausted || dimension >= self.largest_dimension;
-        if last || dimension % (dimension / 8).max(1) == 0 {
+        if last || dimension.is_multiple_of((dimension / 8).max(1)) {
             let residual = if exhausted { 0.0 } else { next };
             let passed = self.examine(residual);
             self.converged = passed && (exhausted || self.passed_before);
