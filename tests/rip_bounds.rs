@@ -1,5 +1,8 @@
 //! Lower bounds of restricted isometry constants against operators whose constants are known.
 
+// Clippy exempts test functions, not their helpers.
+#![allow(clippy::unwrap_used)]
+
 use pgflow::config::Storage;
 use pgflow::linalg::{Form, Matrix, frobenius, frobenius_squared, multiply, operator_norm_symmetric};
 use pgflow::random::{Purpose, stream};
