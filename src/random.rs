@@ -14,6 +14,8 @@ pub enum Purpose {
     Noise,
     /// Initial factors.
     Initialisation,
+    /// Starting points of the search for a lower bound of a restricted isometry constant, and of eigenvalue iterations.
+    Rip,
 }
 
 impl Purpose {
@@ -23,6 +25,7 @@ impl Purpose {
             Purpose::Sensing => b"sensing ",
             Purpose::Noise => b"noise   ",
             Purpose::Initialisation => b"init    ",
+            Purpose::Rip => b"rip     ",
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Command {
     Check(CheckArguments),
     /// Write an experiment's instance as arrays (.npz), for NumPy
     Instance(InstanceArguments),
+    /// Hold a finished run against the theorems: hypotheses and conclusions beside what was measured
+    Certify(CertifyArguments),
     /// Print a commented starter configuration
     New {
         /// Which one: starter (every key, commented), minimal, or photo (a target from a file)
@@ -105,4 +107,15 @@ pub struct InstanceArguments {
     /// Write every measurement matrix, even where the ensemble is structured
     #[arg(long)]
     pub dense: bool,
+}
+
+/// Arguments of `certify`.
+#[derive(Debug, Args)]
+pub struct CertifyArguments {
+    /// The directory of a finished run
+    #[arg(value_name = "RUN_DIR")]
+    pub directory: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
 }

@@ -36,6 +36,22 @@ pub enum CliError {
     /// The checkpoint is of no use.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The directory of a run holds something else than a finished run that can be used.
+    #[error("{}: {reason}", path.display())]
+    Run {
+        /// The directory, or a file in it.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// A table of a run cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: csv::Error,
+    },
     /// Standard output cannot be written to.
     #[error("standard output cannot be written to: {0}")]
     Print(std::io::Error),
@@ -53,7 +69,7 @@ impl CliError {
     /// The exit code, by meaning.
     pub fn exit_code(&self) -> i32 {
         match self {
-            CliError::Config(_) | CliError::Template(_) | CliError::Simulation(_) => exit::USAGE,
+            CliError::Config(_) | CliError::Template(_) | CliError::Simulation(_) | CliError::Run { .. } => exit::USAGE,
             CliError::Problem(error) => {
                 if error.is_input_output() {
                     exit::IO
@@ -68,7 +84,9 @@ impl CliError {
                     exit::IO
                 }
             }
-            CliError::Read { .. } | CliError::Checkpoint(_) | CliError::Print(_) | CliError::System { .. } => exit::IO,
+            CliError::Read { .. } | CliError::Table { .. } | CliError::Checkpoint(_) | CliError::Print(_) | CliError::System { .. } => {
+                exit::IO
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The command line: one file per command.
 
 mod arguments;
+mod certificate_text;
+mod certify;
 mod check;
 mod error;
 pub mod exit;
@@ -25,6 +27,7 @@ pub fn run(arguments: Arguments) -> i32 {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Instance(arguments) => instance::run(&arguments),
+        Command::Certify(arguments) => certify::run(&arguments),
         Command::New { template } => new(&template),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(shell),

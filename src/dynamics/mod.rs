@@ -2,10 +2,12 @@
 
 mod blocks;
 mod gradient_flow;
+mod hessian;
 mod state;
 
 pub use blocks::Blocks;
 pub use gradient_flow::GradientFlow;
+pub use hessian::HessianProduct;
 pub use state::{Shape, State};
 
 use crate::sensing::{Answer, Question};

@@ -9,12 +9,14 @@ mod error;
 mod gaussian;
 mod identity;
 mod memory;
+mod rip;
 
 pub use dense::Dense;
 pub use error::SensingError;
 pub use gaussian::Gaussian;
 pub use identity::Identity;
 pub use memory::available_memory;
+pub use rip::{NormalNorm, RipLowerBound, RipSearch, normal_operator_norm, rip_lower_bound, rip_lower_bounds};
 
 use crate::linalg::{Matrix, View};
 

@@ -1,0 +1,98 @@
+//! Products with the Hessian of the loss, by questions to the operator.
+
+use super::{Shape, State};
+use crate::linalg::{Form, Matrix, View, multiply_into};
+use crate::sensing::{Answer, Point, Question};
+
+/// Products with `∇²f` and with its Gauss–Newton part `JᵀJ` at a point, one question a product.
+///
+/// With `f(F,G) = ½‖A(FGᵀ) − y‖²`, `N = A*(y − A(FGᵀ))` and a direction `δ = [δF; δG]`, the differential of `X = FGᵀ` is
+/// `X' = δF Gᵀ + F δGᵀ`. The question is `D = −A*A(X')` (no data), and
+///
+/// `∇²f δ = −[D G + N δG; Dᵀ F + Nᵀ δF]`, `JᵀJ δ = −[D G; Dᵀ F]`, `J δ = A(X')`.
+///
+/// It holds a copy of the point, so that an observer may keep asking after the trajectory has moved on. Order of calls:
+/// [`aim`](Self::aim), [`question`](Self::question), then a product with the answer. (THEORY 3.7.)
+///
+/// # Panics
+/// Every method panics where a length or shape does not fit the point's.
+#[derive(Clone, Debug)]
+pub struct HessianProduct {
+    state: State,
+    drive: Matrix,
+    direction: State,
+    tangent: Matrix,
+    scratch: State,
+    other: Matrix,
+}
+
+impl HessianProduct {
+    /// Products at the state `Z`, where `drive` is `N`. The direction is zero until it is [aimed](Self::aim).
+    pub fn new(state: &State, drive: &Matrix) -> Self {
+        let Shape::Factors { rows, cols, .. } = state.shape();
+        assert_eq!(drive.shape(), (rows, cols), "N has the shape of FGᵀ");
+        let zeros = State::zeros(state.shape());
+        HessianProduct {
+            state: state.clone(),
+            drive: drive.clone(),
+            direction: zeros.clone(),
+            tangent: Matrix::zeros(rows, cols),
+            scratch: zeros,
+            other: Matrix::zeros(rows, cols),
+        }
+    }
+
+    /// Moves to another point of the same shape. Allocates nothing.
+    pub fn move_to(&mut self, state: &State, drive: &Matrix) {
+        self.state.matrix_mut().copy_from(state.matrix());
+        self.drive.copy_from(drive);
+    }
+
+    /// Length of directions, `(m + n) h`.
+    pub fn len(&self) -> usize {
+        self.state.as_slice().len()
+    }
+
+    /// Whether there is no direction at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets the direction δ, column-major in `[δF; δG]`.
+    pub fn aim(&mut self, direction: &[f64]) {
+        self.direction.as_mut_slice().copy_from_slice(direction);
+        let rows = self.tangent.nrows();
+        multiply_into(&mut self.tangent, 0, rows, 1.0, Form::RightTransposed, self.direction.left(), self.state.right());
+        multiply_into(&mut self.other, 0, rows, 1.0, Form::RightTransposed, self.state.left(), self.direction.right());
+        self.tangent += &self.other;
+    }
+
+    /// `δF Gᵀ + F δGᵀ`, `m × n`.
+    pub fn tangent(&self) -> &Matrix {
+        &self.tangent
+    }
+
+    /// What is asked: `−A*A(δF Gᵀ + F δGᵀ)`.
+    pub fn question(&self) -> Question<'_> {
+        Question { point: Point::Dense(&self.tangent), data: false }
+    }
+
+    /// `∇²f δ` from the answer.
+    pub fn hessian(&mut self, answer: &Answer, out: &mut [f64]) {
+        self.gauss_newton(answer, out);
+        let (rows, cols) = self.tangent.shape();
+        let n = View::of(&self.drive);
+        multiply_into(self.scratch.matrix_mut(), 0, rows, -1.0, Form::Plain, n, self.direction.right());
+        multiply_into(self.scratch.matrix_mut(), rows, cols, -1.0, Form::LeftTransposed, n, self.direction.left());
+        out.iter_mut().zip(self.scratch.as_slice()).for_each(|(out, x)| *out += x);
+    }
+
+    /// `JᵀJ δ` from the answer.
+    pub fn gauss_newton(&mut self, answer: &Answer, out: &mut [f64]) {
+        let (rows, cols) = self.tangent.shape();
+        let d = View::of(&answer.matrix);
+        multiply_into(self.scratch.matrix_mut(), 0, rows, -1.0, Form::Plain, d, self.state.right());
+        multiply_into(self.scratch.matrix_mut(), rows, cols, -1.0, Form::LeftTransposed, d, self.state.left());
+        out.copy_from_slice(self.scratch.as_slice());
+    }
+}
