@@ -240,13 +240,15 @@ impl Trajectory {
     fn arrive(&mut self, answer: &Answer, shared: &Shared<'_>) {
         let target = shared.instance.target.as_ref().map(|target| &target.matrix);
         self.started = true;
-        let point = stop::Point { stepper: self.stepper.as_ref(), product: &answer.product, target, out_of_time: shared.out_of_time };
+        let (stepper, field) = (self.stepper.as_ref(), self.field.as_ref());
+        let answer = field.answer(answer);
+        let point = stop::Point { stepper, field, product: &answer.product, target, out_of_time: shared.out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();
         if due.as_ref().is_some_and(|due| due.record) || self.ending.is_some() {
-            let (state, dissipation) = (self.stepper.state().clone(), self.stepper.dissipation());
-            self.observe(self.step_number(), t, &state, answer, dissipation, shared);
+            let (state, answer, dissipation) = (self.stepper.state().clone(), answer.clone(), self.stepper.dissipation());
+            self.observe(self.step_number(), t, &state, &answer, dissipation, shared);
         }
         if let Some(due) = due {
             let state = Arc::new(self.stepper.state().clone());

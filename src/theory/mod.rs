@@ -3,12 +3,14 @@
 //! Everything here is for full observation (`A = I`, no noise) unless it says otherwise. Formulas are evaluated in arrangements that
 //! neither overflow at large times nor lose digits at tiny initial sizes (`s₀ = 1e-20` and below).
 
+mod closed_form;
 mod escape;
 mod modes;
 mod riccati;
 
+pub use closed_form::{ClosedForm, ClosedFormError};
 pub use escape::{descent_rate, effective_initial_size, escape_time, gaussian_escape_time, predicted_escape_time, signal};
-pub use modes::{balanced_mode, imbalanced_mode};
+pub use modes::{balanced_mode, imbalanced_growth, imbalanced_mode};
 pub use riccati::{balanced_product, signal_block, symmetric_product};
 
 use crate::linalg::DecompositionError;
