@@ -43,3 +43,21 @@ impl Update for Cayley {
         self.0.interpolate(from, gains, since, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gains_are_those_of_the_two_by_two_system() {
+        // (I − θ J)⁻¹(I + θ J), J = [[0,1],[1,0]], has the eigenvalues (1 ± θ)/(1 ∓ θ).
+        for theta in [1e-9_f64, 0.1, 0.5, 0.99] {
+            let Gains { own, other } = gains(2.0 * theta).unwrap();
+            assert!((1.0 + own + other - (1.0 + theta) / (1.0 - theta)).abs() < 1e-14 / (1.0 - theta).powi(2));
+            assert!((1.0 + own - other - (1.0 - theta) / (1.0 + theta)).abs() < 1e-14 / (1.0 - theta).powi(2));
+            assert!((own / (2.0 * theta * theta / (1.0 - theta * theta)) - 1.0).abs() < 1e-13);
+        }
+        assert_eq!(gains(2.0), None);
+        assert_eq!(gains(f64::NAN), None);
+    }
+}

@@ -39,3 +39,17 @@ impl Update for Exponential {
         self.0.interpolate(from, gains, since, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_arguments_keep_their_digits() {
+        for x in [1e-3_f64, 1e-9, 1e-100] {
+            let Gains { own, other } = gains(x).unwrap();
+            assert!((own / (0.5 * x * x * (1.0 + x * x / 12.0)) - 1.0).abs() < 1e-14, "{x}");
+            assert!((other / (x * (1.0 + x * x / 6.0)) - 1.0).abs() < 1e-12, "{x}");
+        }
+    }
+}
