@@ -280,14 +280,21 @@ fn decoupled(target: &Target, initial: &State) -> Result<Option<Vec<Mode>>, Clos
     let rest = &target.matrix - multiply(Form::RightTransposed, &diagonal, &target.right);
     let (left, right) = (&target.left, &target.right);
     // Rows of the factors in the target's singular bases, as columns.
-    let a = multiply(Form::LeftTransposed, initial.left(), left);
-    let b = multiply(Form::LeftTransposed, initial.right(), right);
+    let mut a = multiply(Form::LeftTransposed, initial.left(), left);
+    let mut b = multiply(Form::LeftTransposed, initial.right(), right);
     let outside =
         |factor: View<'_>, basis: &Matrix, part: &Matrix| frobenius(&(factor.to_matrix() - multiply(Form::RightTransposed, basis, part)));
     let left_over = outside(initial.left(), left, &a).hypot(outside(initial.right(), right, &b));
     let exact = frobenius(&rest) <= TOLERANCE * frobenius(&target.matrix) && left_over <= TOLERANCE * initial.norm();
-    if !exact || !orthogonal_spans(&a, &b) {
+    if !exact {
         return Ok(None);
+    }
+    if !orthogonal_spans(&a, &b) {
+        // Modes that are not in use are left with rounding errors, which point anywhere.
+        drop_rounding(&mut a, &mut b, initial.norm());
+        if !orthogonal_spans(&a, &b) {
+            return Ok(None);
+        }
     }
     let mode = |i: usize| {
         let (a, b) = (a.columns(i, 1), b.columns(i, 1));
@@ -296,6 +303,16 @@ fn decoupled(target: &Target, initial: &State) -> Result<Option<Vec<Mode>>, Clos
     let modes: Vec<Mode> = (0..target.rank()).map(mode).collect();
     let underflows = |x: &Matrix| frobenius(x) > 0.0 && inner(x, x) < f64::MIN_POSITIVE;
     if modes.iter().any(|mode| underflows(&mode.sum)) { Err(ClosedFormError::Underflow) } else { Ok(Some(modes)) }
+}
+
+/// Zeroes the modes that are within rounding of zero, measured by the whole state.
+fn drop_rounding(a: &mut Matrix, b: &mut Matrix, size: f64) {
+    for i in 0..a.ncols() {
+        if a.column(i).norm().hypot(b.column(i).norm()) <= 16.0 * f64::EPSILON * size {
+            a.column_mut(i).fill(0.0);
+            b.column_mut(i).fill(0.0);
+        }
+    }
 }
 
 /// Whether `span(a_i, b_i)` and `span(a_j, b_j)` are orthogonal for all `i ≠ j`.

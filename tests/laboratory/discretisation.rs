@@ -52,7 +52,7 @@ fn descent_deviates_from_its_modified_flow_at_second_order() {
 fn samples_of_the_modified_flow_see_the_gradient_and_pay_two_questions() {
     let instance = sensed(target(8, 7, &[1.0, 0.6], 1), 120, 2);
     let start = small_start(8, 7, 4, 0.2, 3);
-    let lab = Lab::new(20.0, 401).flow("flow", Pair::Dop853, 1e-10).trajectory("modified", "modified", modified(0.3, 1e-10));
+    let lab = Lab::new(5.0, 401).flow("flow", Pair::Dop853, 1e-10).trajectory("modified", "modified", modified(0.3, 1e-10));
     let record = lab.cross_check(1e-7).run(&instance, &start);
     for name in ["loss", "grad_norm", "rip_error", "train_error"] {
         assert_eq!(column(&record, "flow", name)[0], column(&record, "modified", name)[0], "{name} at the common start");
@@ -68,7 +68,7 @@ fn samples_of_the_modified_flow_see_the_gradient_and_pay_two_questions() {
     let defects = column(&record, "modified", "energy_defect");
     let mut integral = 0.0;
     for k in (2..=400).step_by(2) {
-        integral += (20.0 / 400.0) / 3.0 * (norms[k - 2].powi(2) + 4.0 * norms[k - 1].powi(2) + norms[k].powi(2));
+        integral += (5.0 / 400.0) / 3.0 * (norms[k - 2].powi(2) + 4.0 * norms[k - 1].powi(2) + norms[k].powi(2));
         let expected = (loss[k] - loss[0] + integral).abs() / loss[0];
         assert!((defects[k] - expected).abs() < 1e-6, "{k}: {} against {expected}", defects[k]);
     }
