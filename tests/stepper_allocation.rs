@@ -5,8 +5,8 @@
 mod stepper_support;
 
 use pgflow::config::{ErrorNorm, FlowMethod, Method, Pair, ToleranceSpec};
-use pgflow::dynamics::{GradientFlow, State};
-use pgflow::linalg::Matrix;
+use pgflow::dynamics::{GradientFlow, ModifiedFlow, State};
+use pgflow::linalg::{Matrix, thin_svd};
 use pgflow::sensing::Identity;
 use pgflow::stepper::{Solo, StepEvent, build};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -47,6 +47,8 @@ fn steps_and_interpolants_allocate_nothing() {
     for method in methods {
         let method = match method {
             Method::GradientDescent { .. } => Method::GradientDescent { step: 0.01 },
+            Method::Momentum { momentum, .. } => Method::Momentum { step: 0.01, momentum },
+            Method::Nesterov { momentum, .. } => Method::Nesterov { step: 0.01, momentum },
             other => other,
         };
         let mut stepper = build(&method, initial.clone(), 1.0, Some(vec![0.4, 0.6]));
@@ -64,5 +66,38 @@ fn steps_and_interpolants_allocate_nothing() {
         let counts = stepper.counts();
         assert!(counts.accepted >= 5, "{counts:?}");
         assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0, "{method:?} {counts:?}");
+    }
+}
+
+/// Allocations while a method runs from its first point to its last.
+fn allocations(method: &Method, field: &mut dyn pgflow::dynamics::VectorField, initial: &State, target: &Matrix) -> (u64, u64) {
+    let identity = Identity::new(target.nrows(), target.ncols());
+    let mut stepper = build(method, initial.clone(), 1.0, None);
+    let mut solo = Solo::new(&identity, target.as_slice());
+    for _ in 0..2 {
+        solo.advance(&mut *stepper, field);
+    }
+    let (before, from) = (ALLOCATIONS.with(Cell::get), stepper.counts().accepted);
+    while !stepper.finished() {
+        assert_eq!(solo.advance(&mut *stepper, field), StepEvent::Arrived);
+    }
+    (ALLOCATIONS.with(Cell::get) - before, stepper.counts().accepted - from)
+}
+
+#[test]
+fn the_modified_flow_allocates_nothing_and_spectral_steps_only_their_decomposition() {
+    let entry = |i: usize, j: usize| ((7 * i + 3 * j) % 5) as f64 * 0.1 + 0.05;
+    let target = Matrix::from_fn(12, 9, |i, j| entry(i, j) + f64::from(i == j));
+    let initial = State::from_factors(&Matrix::from_fn(12, 4, entry), &Matrix::from_fn(9, 4, entry));
+    let mut modified = ModifiedFlow::new(0.05, initial.shape());
+    assert_eq!(allocations(&stepper_support::adaptive(Pair::Dop853, 1e-8), &mut modified, &initial, &target).0, 0);
+    thin_svd(&target).unwrap();
+    let before = ALLOCATIONS.with(Cell::get);
+    thin_svd(&target).unwrap();
+    let decomposition = ALLOCATIONS.with(Cell::get) - before;
+    for method in [Method::Exponential { step: 0.02 }, Method::Cayley { step: 0.02 }] {
+        let (count, steps) = allocations(&method, &mut GradientFlow, &initial, &target);
+        assert_eq!(count, steps * decomposition, "{method:?}");
+        assert_eq!(steps, 49);
     }
 }

@@ -6,7 +6,7 @@ mod stepper_support;
 
 use pgflow::dynamics::Moment;
 use pgflow::stepper::tableaus::{DOP853, DOPRI5, RK4, Tableau};
-use pgflow::stepper::{GradientDescent, RungeKutta, Stepper};
+use pgflow::stepper::{Discrete, GradientDescent, RungeKutta, Stepper};
 use stepper_support::*;
 
 /// Away from `t = 0`, where derivatives of even functions vanish and orders look higher.
@@ -63,7 +63,7 @@ fn steps_have_their_order() {
 fn descent_has_order_one() {
     let errors = [1000, 2000, 4000].map(|n| {
         let step = 2.0 / f64::from(n);
-        let mut method = GradientDescent::new(step, vector(&solution(0.0)), 2.0);
+        let mut method = Discrete::new(GradientDescent, step, vector(&solution(0.0)), 2.0);
         run(&mut method, &mut Field::new(rate)).unwrap();
         (step, distance(method.state().as_slice(), &solution(2.0)))
     });

@@ -3,11 +3,13 @@
 mod blocks;
 mod gradient_flow;
 mod hessian;
+mod modified_flow;
 mod state;
 
 pub use blocks::Blocks;
 pub use gradient_flow::GradientFlow;
 pub use hessian::HessianProduct;
+pub use modified_flow::ModifiedFlow;
 pub use state::{Shape, State};
 
 use crate::sensing::{Answer, Question};
@@ -43,6 +45,22 @@ pub trait VectorField: Send {
 
     /// Goes on with the answer.
     fn resume(&mut self, at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next;
+
+    /// The answer at the state itself, of the evaluation that has just come to its rate: `last`, the one given last, unless the field went
+    /// on to ask something else.
+    fn answer<'a>(&'a self, last: &'a Answer) -> &'a Answer {
+        last
+    }
+
+    /// `−∇f` at the state of the evaluation that has just come to its rate: that rate, unless the field adds something to it.
+    fn steepest_descent<'a>(&'a self, rate: &'a State) -> &'a State {
+        rate
+    }
+
+    /// `‖∇f‖²` at the state of the evaluation that has just come to its rate.
+    fn dissipation(&self, rate: &State) -> f64 {
+        self.steepest_descent(rate).sum_of_squares()
+    }
 
     /// Where piece `piece` of the field ends (the field jumps there), if it ends.
     fn piece_end(&self, _piece: u64) -> Option<f64> {

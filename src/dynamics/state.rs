@@ -3,6 +3,8 @@
 use crate::linalg::{Form, Matrix, View, frobenius, multiply};
 use serde::{Deserialize, Serialize};
 
+const LANES: usize = 8;
+
 /// How the stacked matrix is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shape {
@@ -83,6 +85,19 @@ impl State {
     /// `‖Z‖_F`.
     pub fn norm(&self) -> f64 {
         frobenius(&self.matrix)
+    }
+
+    /// `‖Z‖_F²`, in an order of summation that depends on nothing; not finite if an entry is not finite (or the square overflows).
+    pub fn sum_of_squares(&self) -> f64 {
+        let mut lanes = [0.0; LANES];
+        let chunks = self.as_slice().chunks_exact(LANES);
+        let rest: f64 = chunks.remainder().iter().map(|x| x * x).sum();
+        for chunk in chunks {
+            for (lane, x) in lanes.iter_mut().zip(chunk) {
+                *lane += x * x;
+            }
+        }
+        lanes.iter().sum::<f64>() + rest
     }
 
     /// `FGᵀ`.

@@ -18,6 +18,8 @@ pub struct PerturbedFlow {
     /// `N + E₁`, `N + E₂`.
     driven: [Matrix; 2],
     product: State,
+    /// `−∇f = sym(N) Z`
+    descent: State,
     piece: Option<u64>,
 }
 
@@ -27,7 +29,17 @@ impl PerturbedFlow {
         let Shape::Factors { rows, cols, width } = shape;
         let blocks = Blocks::zeros(form, rows, cols, width);
         let driven = [Matrix::zeros(rows, cols), Matrix::zeros(rows, cols)];
-        PerturbedFlow { law, bound, target, residual: Matrix::zeros(rows, cols), blocks, driven, product: State::zeros(shape), piece: None }
+        PerturbedFlow {
+            law,
+            bound,
+            target,
+            residual: Matrix::zeros(rows, cols),
+            blocks,
+            driven,
+            product: State::zeros(shape),
+            descent: State::zeros(shape),
+            piece: None,
+        }
     }
 
     /// The blocks of the perturbation at a moment, scaled by the bound.
@@ -77,6 +89,9 @@ impl VectorField for PerturbedFlow {
             Blocks::Additive(_) | Blocks::Lifted(_) => {}
         }
         let Shape::Factors { rows, cols, .. } = state.shape();
+        let n = View::of(&answer.matrix);
+        multiply_into(self.descent.matrix_mut(), 0, rows, 1.0, Product::Plain, n, state.right());
+        multiply_into(self.descent.matrix_mut(), rows, cols, 1.0, Product::LeftTransposed, n, state.left());
         multiply_into(rate.matrix_mut(), 0, rows, 1.0, Product::Plain, View::of(left), state.right());
         multiply_into(rate.matrix_mut(), rows, cols, 1.0, Product::LeftTransposed, View::of(right), state.left());
         match &self.blocks {
@@ -88,6 +103,10 @@ impl VectorField for PerturbedFlow {
             Blocks::Shared(_) | Blocks::TwoSided(..) => {}
         }
         Next::Rate
+    }
+
+    fn steepest_descent<'a>(&'a self, _rate: &'a State) -> &'a State {
+        &self.descent
     }
 
     fn piece_end(&self, piece: u64) -> Option<f64> {

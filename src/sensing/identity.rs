@@ -22,6 +22,10 @@ impl SensingOperator for Identity {
         (self.rows, self.cols)
     }
 
+    fn is_identity(&self) -> bool {
+        true
+    }
+
     fn measurements(&self) -> usize {
         self.rows * self.cols
     }

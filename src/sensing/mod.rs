@@ -88,6 +88,11 @@ pub trait SensingOperator: Send + Sync + std::fmt::Debug {
     /// `(m, n)`.
     fn shape(&self) -> (usize, usize);
 
+    /// Whether it is full observation: `A(X)` are the entries of `X`, column-major.
+    fn is_identity(&self) -> bool {
+        false
+    }
+
     /// `p`, the length of `y`.
     fn measurements(&self) -> usize;
 

@@ -1,10 +1,11 @@
 //! The independent second opinion: a flow integrated again with the `ode_solvers` crate.
 
 use super::driver::Monitor;
+use super::driver::field;
 use super::record::CrossCheck;
 use super::trajectory::Trajectory;
 use crate::config::FlowMethod;
-use crate::dynamics::{GradientFlow, Moment, Next, State, VectorField};
+use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::linalg::{Matrix, frobenius};
 use crate::problem::Instance;
 use crate::sensing::{Answer, Workspace};
@@ -27,7 +28,7 @@ struct Flow<'a> {
 }
 
 struct Buffers {
-    field: GradientFlow,
+    field: Box<dyn VectorField>,
     state: State,
     rate: State,
     answer: Vec<Answer>,
@@ -65,7 +66,7 @@ pub(super) fn run(instance: &Instance, trajectory: &Trajectory, tolerance: f64, 
     let (rows, cols) = instance.operator.shape();
     let shape = trajectory.initial.shape();
     let buffers = RefCell::new(Buffers {
-        field: GradientFlow,
+        field: field(&trajectory.spec.method, shape),
         state: State::zeros(shape),
         rate: State::zeros(shape),
         answer: vec![Answer::new(rows, cols)],

@@ -5,13 +5,14 @@ use super::record::{RunRecord, Snapshots, TrajectoryRecord};
 use super::schedule::{Schedule, Side, end_time, own_times, recording_times};
 use super::trajectory::{SavedTrajectory, Shared, Trajectory};
 use super::{Outcome, cross_check};
-use crate::config::{Experiment, TrajectorySpec};
-use crate::dynamics::{GradientFlow, State};
+use crate::config::{Experiment, Method, TrajectorySpec};
+use crate::dynamics::{GradientFlow, ModifiedFlow, Shape, State, VectorField};
 use crate::linalg::frobenius;
 use crate::observe::{Motion, ObserveError, Observers};
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace};
-use crate::stepper;
+use crate::stepper::{self, Stepper};
+use crate::theory::{ClosedForm, ClosedFormError};
 use arrayvec::ArrayVec;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,14 @@ pub enum SimulationError {
     /// A stop rule looks at the target, which the instance does not know.
     #[error("record.stop.relative_error needs the target, which this instance does not know; use record.stop.gradient_norm")]
     NoTarget,
+    /// A trajectory is to be the exact solution, and none is known.
+    #[error("trajectory[{trajectory}].closed_form: {source}")]
+    ClosedForm {
+        /// Its name.
+        trajectory: String,
+        /// Why.
+        source: ClosedFormError,
+    },
     /// The number of initial states differs from that of the trajectories.
     #[error("{states} initial states for {trajectories} trajectories")]
     InitialStates {
@@ -345,7 +354,10 @@ fn trajectory(
 ) -> Result<Trajectory, SimulationError> {
     let record = &experiment.record;
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
-    let stepper = stepper::build(&spec.method, initial.clone(), record.horizon, exact_times);
+    let stepper = match spec.method {
+        Method::ClosedForm => closed_form(instance, spec, &initial, &schedule)?,
+        _ => stepper::build(&spec.method, initial.clone(), record.horizon, exact_times),
+    };
     let observers = Observers::with_motion(&record.observables, instance, &initial, Motion::of(&spec.method))?;
     let result = TrajectoryRecord {
         name: spec.name.clone(),
@@ -364,5 +376,28 @@ fn trajectory(
         cross_check: None,
         warnings: vec![],
     };
-    Ok(Trajectory::new(spec.clone(), result, initial, Box::new(GradientFlow), stepper, observers, schedule))
+    let field = field(&spec.method, initial.shape());
+    Ok(Trajectory::new(spec.clone(), result, initial, field, stepper, observers, schedule))
+}
+
+/// What drives a trajectory.
+pub(super) fn field(method: &Method, shape: Shape) -> Box<dyn VectorField> {
+    match *method {
+        Method::ModifiedFlow { step, .. } => Box::new(ModifiedFlow::new(step, shape)),
+        _ => Box::new(GradientFlow),
+    }
+}
+
+/// The exact solution, with points at the recording times.
+fn closed_form(
+    instance: &Instance,
+    spec: &TrajectorySpec,
+    initial: &State,
+    schedule: &Schedule,
+) -> Result<Box<dyn Stepper>, SimulationError> {
+    let times = schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect();
+    match ClosedForm::new(instance, initial) {
+        Ok(exact) => Ok(Box::new(exact.at_times(times))),
+        Err(source) => Err(SimulationError::ClosedForm { trajectory: spec.name.clone(), source }),
+    }
 }

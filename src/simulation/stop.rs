@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::config::Stop;
+use crate::dynamics::VectorField;
 use crate::linalg::{Matrix, frobenius};
 use crate::stepper::Stepper;
 
@@ -9,6 +10,8 @@ use crate::stepper::Stepper;
 pub struct Point<'a> {
     /// The stepper, at a point of the trajectory.
     pub stepper: &'a dyn Stepper,
+    /// The field, which has just been evaluated there.
+    pub field: &'a dyn VectorField,
     /// `FGᵀ` there.
     pub product: &'a Matrix,
     /// `Y` and `‖Y‖_F`, if they are known.
@@ -30,7 +33,7 @@ pub fn met(rules: &Stop, point: &Point<'_>) -> Option<Outcome> {
     }
     let small_error =
         || rules.relative_error.zip(point.target).is_some_and(|(limit, (y, norm))| distance(y, point.product) / norm <= limit);
-    let small_gradient = || rules.gradient_norm.is_some_and(|limit| stepper.rate().norm() <= limit);
+    let small_gradient = || rules.gradient_norm.is_some_and(|limit| point.field.steepest_descent(stepper.rate()).norm() <= limit);
     if small_error() || small_gradient() {
         return Some(Outcome::Converged { t });
     }

@@ -248,19 +248,22 @@ impl Trajectory {
     fn arrive(&mut self, answer: &Answer, shared: &Shared<'_>) {
         let target = shared.instance.target.as_ref().map(|target| &target.matrix).zip(shared.target_norm);
         self.started = true;
-        let point = stop::Point { stepper: self.stepper.as_ref(), product: &answer.product, target, out_of_time: shared.out_of_time };
+        let (stepper, field) = (self.stepper.as_ref(), self.field.as_ref());
+        let point = stop::Point { stepper, field, product: &field.answer(answer).product, target, out_of_time: shared.out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();
         if due.as_ref().is_some_and(|due| due.record) || self.ending.is_some() {
-            self.look(&self.here(Purpose::Record), answer, shared);
+            let answer = self.field.answer(answer).clone();
+            self.look(&self.here(Purpose::Record), &answer, shared);
         }
         if self.observers.integrates()
             && self.ending.is_none()
             && let Some(step) = self.observers.motion().step()
         {
             // The step that begins here is known as a path, all of it.
-            self.look(&self.here(Purpose::Quadrature { end: t + step, weight: 1.0 }), answer, shared);
+            let answer = self.field.answer(answer).clone();
+            self.look(&self.here(Purpose::Quadrature { end: t + step, weight: 1.0 }), &answer, shared);
         }
         if let Some(due) = due {
             let state = Arc::new(self.stepper.state().clone());

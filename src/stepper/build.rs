@@ -1,7 +1,7 @@
 //! From an experiment's description to a stepper.
 
 use super::tableaus::{DOP853, DOPRI5, Embedded, RK4};
-use super::{GradientDescent, RungeKutta, Stepper};
+use super::{Cayley, Discrete, Exponential, GradientDescent, Momentum, Nesterov, RungeKutta, Stepper, Update};
 use crate::config::{FlowMethod, Method, Pair};
 use crate::dynamics::State;
 
@@ -12,15 +12,23 @@ fn embedded(pair: Pair) -> &'static Embedded {
     }
 }
 
+fn discrete(update: impl Update + 'static, step: f64, initial: State, horizon: f64) -> Box<dyn Stepper> {
+    Box::new(Discrete::new(update, step, initial, horizon))
+}
+
 /// The stepper of a method, at `t = 0`. With `exact_times` (ascending) a flow cuts its steps there; descents keep to their own grid.
+///
+/// The exact solution depends on the instance, which is not known here: `theory::ClosedForm` is its stepper, and what this function makes
+/// of [`Method::ClosedForm`] fails at its first step.
 pub fn build(method: &Method, initial: State, horizon: f64, exact_times: Option<Vec<f64>>) -> Box<dyn Stepper> {
     let flow = match *method {
-        Method::GradientDescent { step } => return Box::new(GradientDescent::new(step, initial, horizon)),
-        // PLACEHOLDER until these steppers exist; no configuration can ask for them yet.
-        Method::Exponential { step } | Method::Cayley { step } | Method::Momentum { step, .. } | Method::Nesterov { step, .. } => {
-            return Box::new(GradientDescent::new(step, initial, horizon));
-        }
-        Method::ClosedForm => return Box::new(GradientDescent::new(horizon, initial, horizon)),
+        Method::GradientDescent { step } => return discrete(GradientDescent, step, initial, horizon),
+        Method::Exponential { step } => return discrete(Exponential::new(initial.shape()), step, initial, horizon),
+        Method::Cayley { step } => return discrete(Cayley::new(initial.shape()), step, initial, horizon),
+        Method::Momentum { step, momentum } => return discrete(Momentum { momentum }, step, initial, horizon),
+        Method::Nesterov { step, momentum } => return discrete(Nesterov { momentum }, step, initial, horizon),
+        // A step of zero fails at once.
+        Method::ClosedForm => RungeKutta::fixed(&RK4, 0.0, initial, horizon),
         Method::Flow(integrator) | Method::PerturbedFlow { integrator, .. } | Method::ModifiedFlow { integrator, .. } => match integrator {
             FlowMethod::Adaptive { pair, tolerance } => RungeKutta::adaptive(embedded(pair), tolerance, initial, horizon),
             FlowMethod::Rk4 { step } => RungeKutta::fixed(&RK4, step, initial, horizon),

@@ -3,7 +3,6 @@
 use crate::dynamics::State;
 
 const BLOCK: usize = 256;
-const LANES: usize = 8;
 
 /// `out = base + scale · Σ_j weights[j] · slopes[j]`, in an order of summation that depends on nothing; without `base`, it is zero.
 /// Slopes of weight zero are not read. Allocates nothing.
@@ -33,19 +32,6 @@ pub(super) fn combine(out: &mut State, base: Option<&State>, scale: f64, weights
     }
 }
 
-/// `‖Z‖_F²`; not finite if an entry is not finite (or the square overflows).
-pub(super) fn sum_of_squares(state: &State) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let chunks = state.as_slice().chunks_exact(LANES);
-    let rest: f64 = chunks.remainder().iter().map(|x| x * x).sum();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x * x;
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
-}
-
 /// The largest power of two that is at most `norm`, and normal; 1 if `norm` is 0.
 pub(super) fn power_of_two(norm: f64) -> f64 {
     if norm > 0.0 { norm.log2().floor().clamp(-1022.0, 1023.0).exp2() } else { 1.0 }
@@ -72,8 +58,8 @@ mod tests {
 
     #[test]
     fn squares_and_powers() {
-        assert_eq!(sum_of_squares(&state(21, |i| i as f64)), 2870.0);
-        assert!(sum_of_squares(&state(9, |i| if i == 3 { f64::NAN } else { 0.0 })).is_nan());
+        assert_eq!(state(21, |i| i as f64).sum_of_squares(), 2870.0);
+        assert!(state(9, |i| if i == 3 { f64::NAN } else { 0.0 }).sum_of_squares().is_nan());
         assert_eq!(power_of_two(5.0), 4.0);
         assert_eq!(power_of_two(2f64.powi(-301) * 1.5), 2f64.powi(-301));
         assert_eq!(power_of_two(0.0), 1.0);

@@ -4,20 +4,32 @@
 //! measurements can answer those of many trajectories. [`build`] makes the stepper of an experiment's method, [`drive`] runs one by itself.
 
 mod build;
+mod cayley;
 mod combination;
 pub mod controller;
+mod discrete;
 mod drive;
+mod exponential;
 mod gradient_descent;
 mod local_error;
+mod momentum;
+mod nesterov;
 mod runge_kutta;
+mod singular_step;
 pub mod tableaus;
 
 pub use build::{build, method_name};
+pub use cayley::Cayley;
+pub use discrete::{Departure, Discrete, Prepared, Update};
 pub use drive::{Solo, drive};
+pub use exponential::Exponential;
 pub use gradient_descent::GradientDescent;
+pub use momentum::Momentum;
+pub use nesterov::Nesterov;
 pub use runge_kutta::RungeKutta;
 
 use crate::dynamics::{State, VectorField};
+use crate::linalg::Matrix;
 use crate::sensing::{Answer, Question};
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +38,8 @@ use serde::{Deserialize, Serialize};
 pub enum StepEvent {
     /// It needs the answer to [`Stepper::question`].
     Ask,
-    /// It stands at a point of the trajectory (the initial one first), with the rate there evaluated; the answer just given, if the
-    /// field asks once, is the one at this point.
+    /// It stands at a point of the trajectory (the initial one first), with the rate there evaluated; the answer at this point
+    /// is what the field makes of the one just given ([`VectorField::answer`]).
     Arrived,
     /// The interpolant of the last step is ready.
     Interpolant,
@@ -72,8 +84,14 @@ pub struct StepperState {
     pub state: State,
     /// `V(t, Z(t))`.
     pub rate: State,
-    /// `∫₀ᵗ ‖V‖² ds`.
+    /// `∫₀ᵗ ‖∇f‖² ds`.
     pub dissipation: f64,
+    /// `‖∇f(Z(t))‖²`.
+    pub dissipation_rate: f64,
+    /// The point before, for methods whose next step depends on it.
+    pub previous: Option<State>,
+    /// `N` at the point, for methods that need the matrix itself.
+    pub drive: Option<Matrix>,
     /// Counts so far.
     pub counts: Counts,
     /// The method's own numbers (proposed step, controller memory, …), in an order that the method fixes.
@@ -109,7 +127,7 @@ pub trait Stepper: Send {
     /// The field there.
     fn rate(&self) -> &State;
 
-    /// `∫₀ᵗ ‖V‖² ds` to the last point, by the method's own weights; for gradient flow and descent, `V = −∇f`.
+    /// `∫₀ᵗ ‖∇f‖² ds` to the last point, by the method's own weights, with the field's word for `‖∇f‖²` ([`VectorField::dissipation`]).
     fn dissipation(&self) -> f64;
 
     /// Whether the last step's end is the end of the trajectory.

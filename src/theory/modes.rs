@@ -44,13 +44,27 @@ pub fn imbalanced_mode(sigma: f64, sum: f64, difference: f64, t: f64) -> f64 {
         return -imbalanced_mode(-sigma, difference, sum, t);
     }
     let (a, b) = (sum, difference);
+    let (numerator, denominator) = growth_fraction(sigma, a, b, t);
+    // Without a sum (a = 0) the denominator underflows in the end, while the first part stays zero.
+    let first = if a == 0.0 { 0.0 } else { a * (numerator / denominator) };
+    0.25 * (first - b * (denominator / numerator))
+}
+
+/// `y(t) = exp 2∫₀ᵗ (σ − s)` of [`imbalanced_mode`]: `f + g` is `√y` times, `f − g` is `1/√y` times what it was at `t = 0`. Infinite where it overflows,
+/// which it does in the end if `sum` is zero.
+pub fn imbalanced_growth(sigma: f64, sum: f64, difference: f64, t: f64) -> f64 {
+    if sigma < 0.0 {
+        return imbalanced_growth(-sigma, difference, sum, t).recip();
+    }
+    let (numerator, denominator) = growth_fraction(sigma, sum, difference, t);
+    numerator / denominator
+}
+
+/// `y` as a fraction, for `σ ≥ 0`.
+fn growth_fraction(sigma: f64, a: f64, b: f64, t: f64) -> (f64, f64) {
     let frequency = (2.0 * sigma).hypot(a.sqrt() * b.sqrt());
     let decay = (-frequency * t).exp();
     let growth = integrated_decay(frequency, t);
     let gap = if frequency > 0.0 { a * (b / (frequency + 2.0 * sigma)) } else { 0.0 };
-    let numerator = 1.0 + decay + growth * (2.0 * sigma + b);
-    let denominator = 2.0 * decay + growth * (a + gap);
-    // Without a sum (a = 0) the denominator underflows in the end, while the first part stays zero.
-    let first = if a == 0.0 { 0.0 } else { a * (numerator / denominator) };
-    0.25 * (first - b * (denominator / numerator))
+    (1.0 + decay + growth * (2.0 * sigma + b), 2.0 * decay + growth * (a + gap))
 }

@@ -3,8 +3,8 @@
 use super::modes::integrated_decay;
 use super::{TheoryError, check_time};
 use crate::linalg::{
-    DecompositionError, Form, Matrix, View, cholesky, frobenius, frobenius_squared, multiply, solve_lower_triangular, symmetric_eigen,
-    thin_qr,
+    DecompositionError, Form, Matrix, SymmetricEigen, View, cholesky, frobenius, frobenius_squared, multiply, multiply_into,
+    solve_lower_triangular, symmetric_eigen, thin_qr,
 };
 
 /// `UUᵀ` at time `t` of `U̇ = (X − UUᵀ)U`, `U(0) = U₀`, for any symmetric `X` (`n × n`) and any `U₀` (`n × k`):
@@ -21,7 +21,7 @@ pub fn symmetric_product(target: &Matrix, initial: &Matrix, t: f64) -> Result<Ma
     if target.shape() != (n, n) {
         return Err(TheoryError::Shape { what: "the target", found: target.shape(), expected: (n, n) });
     }
-    let factor = riccati_factor(target, initial, 1.0, t)?;
+    let factor = Riccati::new(target, 1.0)?.factor_at(initial, t)?;
     Ok(multiply(Form::RightTransposed, &factor, &factor))
 }
 
@@ -46,14 +46,10 @@ pub fn balanced_product(target: &Matrix, left: &Matrix, right: &Matrix, t: f64) 
     if imbalance > allowed {
         return Err(TheoryError::NotBalanced { imbalance, allowed });
     }
-    let mut lifted = Matrix::zeros(rows + cols, rows + cols);
-    lifted.view_mut((0, rows), (rows, cols)).copy_from(target);
-    lifted.view_mut((rows, 0), (cols, rows)).copy_from(&target.transpose());
     let mut stacked = Matrix::zeros(rows + cols, left.ncols());
     stacked.rows_mut(0, rows).copy_from(left);
     stacked.rows_mut(rows, cols).copy_from(right);
-    // Balanced: sym(FGᵀ) Z = ½ ZZᵀ Z.
-    let factor = riccati_factor(&lifted, &stacked, 0.5, t)?;
+    let factor = Riccati::balanced(target)?.factor_at(&stacked, t)?;
     Ok(multiply(Form::RightTransposed, View::of_rows(&factor, 0, rows), View::of_rows(&factor, rows, cols)))
 }
 
@@ -94,32 +90,90 @@ pub fn signal_block(singular_values: &[f64], initial: &Matrix, t: f64) -> Result
     Ok(multiply(Form::LeftTransposed, &inverse_lower, &inverse_lower))
 }
 
-/// A matrix `U` with `UUᵀ = e^{Xt}U₀ (I + 2c U₀ᵀΦU₀)⁻¹ U₀ᵀe^{Xt}`: a square root of the solution of `U̇ = (X − c UUᵀ)U`.
+/// `U̇ = (X − c UUᵀ)U`, solved up to a rotation on the right: `UUᵀ = e^{Xt}U₀ (I + 2c U₀ᵀΦU₀)⁻¹ U₀ᵀe^{Xt}`.
 ///
 /// Taken at once, the formula breaks down: after the first mode has saturated, `I + 2c U₀ᵀΦU₀` has a condition number of `e^{2λ₁t}`, and
 /// the modes that still grow drown in its rounding errors. So the formula is composed with itself over intervals short enough for that matrix to
 /// be well conditioned, which is exact because the flow is a semigroup; in the eigenbasis of `X` every mode is then a row that is
-/// multiplied by its own `e^{λΔ}`, and keeps its own relative accuracy.
-fn riccati_factor(target: &Matrix, initial: &Matrix, coefficient: f64, t: f64) -> Result<Matrix, TheoryError> {
-    check_time(t)?;
-    if !initial.iter().all(|x| x.is_finite()) {
-        return Err(DecompositionError::NotFinite.into());
+/// multiplied by its own `e^{λΔ}`, and keeps its own relative accuracy. Its *coordinates*, `Uᵀ` in that basis (one column a mode), are therefore
+/// what is carried from time to time: turning back to `U` mixes the modes' rounding errors.
+#[derive(Debug)]
+pub(super) struct Riccati {
+    eigen: SymmetricEigen,
+    coefficient: f64,
+}
+
+impl Riccati {
+    /// For a symmetric `X` and `c`.
+    pub fn new(target: &Matrix, coefficient: f64) -> Result<Self, TheoryError> {
+        Ok(Riccati { eigen: symmetric_eigen(target)?, coefficient })
     }
-    let eigen = symmetric_eigen(target)?;
-    // The transpose of the factor in the eigenbasis: one column a mode.
-    let mut factor = multiply(Form::LeftTransposed, initial, &eigen.vectors);
-    let fastest = eigen.values.last().copied().unwrap_or(0.0).max(0.0);
-    let mut elapsed = 0.0;
-    while elapsed < t {
-        let size = coefficient * frobenius_squared(&factor);
-        if !size.is_finite() {
+
+    /// The stacked factors of a balanced flow towards `target` (`m × n`): `X = sym(Y)`, and `sym(FGᵀ) Z = ½ ZZᵀ Z`.
+    pub fn balanced(target: &Matrix) -> Result<Self, TheoryError> {
+        let (rows, cols) = target.shape();
+        let mut lifted = Matrix::zeros(rows + cols, rows + cols);
+        lifted.view_mut((0, rows), (rows, cols)).copy_from(target);
+        lifted.view_mut((rows, 0), (cols, rows)).copy_from(&target.transpose());
+        Riccati::new(&lifted, 0.5)
+    }
+
+    /// The coordinates of `U`.
+    pub fn coordinates(&self, initial: &Matrix) -> Matrix {
+        multiply(Form::LeftTransposed, initial, &self.eigen.vectors)
+    }
+
+    /// `U` of coordinates.
+    pub fn factor(&self, coordinates: &Matrix) -> Matrix {
+        multiply(Form::RightTransposed, &self.eigen.vectors, coordinates)
+    }
+
+    /// `U(t)`, up to a rotation.
+    fn factor_at(&self, initial: &Matrix, t: f64) -> Result<Matrix, TheoryError> {
+        check_time(t)?;
+        if !initial.iter().all(|x| x.is_finite()) {
             return Err(DecompositionError::NotFinite.into());
         }
-        let step = (t - elapsed).min(longest_step(fastest, size));
-        advance(&mut factor, &eigen.values, coefficient, step)?;
-        elapsed = if t - elapsed <= step { t } else { elapsed + step };
+        let mut coordinates = self.coordinates(initial);
+        self.advance(&mut coordinates, t)?;
+        Ok(self.factor(&coordinates))
     }
-    Ok(multiply(Form::RightTransposed, &eigen.vectors, &factor))
+
+    /// Moves coordinates on by `duration`.
+    pub fn advance(&self, coordinates: &mut Matrix, duration: f64) -> Result<(), TheoryError> {
+        let fastest = self.eigen.values.last().copied().unwrap_or(0.0).max(0.0);
+        let mut elapsed = 0.0;
+        while elapsed < duration {
+            let size = self.coefficient * frobenius_squared(coordinates);
+            if !size.is_finite() {
+                return Err(DecompositionError::NotFinite.into());
+            }
+            let rest = duration - elapsed;
+            let step = rest.min(longest_step(fastest, size));
+            self.advance_briefly(coordinates, step)?;
+            elapsed = if rest <= step { duration } else { elapsed + step };
+        }
+        Ok(())
+    }
+
+    /// One interval: coordinates times `(I + 2c U₀ᵀΦU₀)^{-1/2}`, the symmetric root, which is the identity where nothing moves.
+    fn advance_briefly(&self, coordinates: &mut Matrix, step: f64) -> Result<(), TheoryError> {
+        let width = coordinates.nrows();
+        let mut weighted = coordinates.clone();
+        for (mode, value) in self.eigen.values.iter().enumerate() {
+            let integral = integrated_decay(-2.0 * value, step);
+            weighted.column_mut(mode).scale_mut((2.0 * self.coefficient * integral).sqrt());
+            coordinates.column_mut(mode).scale_mut((value * step).exp());
+        }
+        let system = Matrix::identity(width, width) + multiply(Form::RightTransposed, &weighted, &weighted);
+        let SymmetricEigen { values, vectors } = symmetric_eigen(&system)?;
+        let mut turned = multiply(Form::LeftTransposed, &vectors, &*coordinates);
+        for (mut row, value) in turned.row_iter_mut().zip(&values) {
+            row /= value.sqrt();
+        }
+        multiply_into(coordinates, 0, width, 1.0, Form::Plain, View::of(&vectors), View::of(&turned));
+        Ok(())
+    }
 }
 
 /// Keeps the condition number of `I + 2c U₀ᵀΦU₀` below about 100: `λ₁Δ ≤ 1` and `2c‖U₀‖²Δ ≤ 10`.
@@ -127,17 +181,4 @@ fn longest_step(fastest: f64, size: f64) -> f64 {
     let growth = if fastest > 0.0 { 1.0 / fastest } else { f64::INFINITY };
     let saturation = if size > 0.0 { 5.0 / size } else { f64::INFINITY };
     growth.min(saturation)
-}
-
-fn advance(factor: &mut Matrix, values: &[f64], coefficient: f64, step: f64) -> Result<(), TheoryError> {
-    let width = factor.nrows();
-    let mut weighted = factor.clone();
-    for (mode, value) in values.iter().enumerate() {
-        let integral = integrated_decay(-2.0 * value, step);
-        weighted.column_mut(mode).scale_mut((2.0 * coefficient * integral).sqrt());
-        factor.column_mut(mode).scale_mut((value * step).exp());
-    }
-    let system = Matrix::identity(width, width) + multiply(Form::RightTransposed, &weighted, &weighted);
-    solve_lower_triangular(&cholesky(&system)?, factor);
-    Ok(())
 }

@@ -5,7 +5,9 @@
 
 mod closed_forms;
 mod determinism;
+mod discretisation;
 mod escape;
+mod exact;
 mod orders;
 mod outcomes;
 mod perturbation_columns;

@@ -94,13 +94,15 @@ pub fn adaptive(pair: Pair, rtol: f64) -> Method {
     Method::Flow(FlowMethod::Adaptive { pair, tolerance: tolerance(rtol) })
 }
 
-/// Every method, at moderate accuracy.
-pub fn every_method() -> [Method; 4] {
+/// Every method that needs no more of a field than its rate, at moderate accuracy.
+pub fn every_method() -> [Method; 6] {
     [
         adaptive(Pair::Dop853, 1e-8),
         adaptive(Pair::Dopri5, 1e-8),
         Method::Flow(FlowMethod::Rk4 { step: 0.07 }),
         Method::GradientDescent { step: 0.07 },
+        Method::Momentum { step: 0.07, momentum: 0.6 },
+        Method::Nesterov { step: 0.07, momentum: None },
     ]
 }
 

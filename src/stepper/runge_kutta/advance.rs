@@ -3,7 +3,7 @@
 use super::{Pace, Phase, RungeKutta};
 use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::sensing::Answer;
-use crate::stepper::combination::{combine, power_of_two, sum_of_squares};
+use crate::stepper::combination::{combine, power_of_two};
 use crate::stepper::{Failure, StepEvent};
 
 impl RungeKutta {
@@ -100,9 +100,8 @@ impl RungeKutta {
             Phase::Dense(_) => self.counts.dense_evaluations += 1,
             _ => self.counts.evaluations += 1,
         }
-        self.squares[slot] = sum_of_squares(&self.slopes[slot]);
-        // The sum of squares may overflow where every entry is finite.
-        let finite = self.squares[slot].is_finite() || self.slopes[slot].is_finite();
+        self.squares[slot] = field.dissipation(&self.slopes[slot]);
+        let finite = self.slopes[slot].is_finite();
         match (phase, finite) {
             (Phase::Initial, true) => {
                 self.phase = Phase::Standing;

@@ -3,7 +3,7 @@
 use super::{Phase, RungeKutta};
 use crate::dynamics::{Next, State, VectorField};
 use crate::sensing::{Answer, Question};
-use crate::stepper::combination::{combine, sum_of_squares};
+use crate::stepper::combination::combine;
 use crate::stepper::{Counts, StepEvent, Stepper, StepperState};
 
 impl Stepper for RungeKutta {
@@ -102,7 +102,10 @@ impl Stepper for RungeKutta {
             state: self.state().clone(),
             rate: self.rate().clone(),
             dissipation: self.dissipation,
+            dissipation_rate: self.squares[self.current_slope()],
             counts: self.counts,
+            previous: None,
+            drive: None,
             memory,
         }
     }
@@ -114,7 +117,7 @@ impl Stepper for RungeKutta {
         (self.t, self.t_before, self.piece, self.steps) = (saved.t, saved.t, saved.piece, saved.step);
         (self.dissipation, self.dissipation_before) = (saved.dissipation, saved.dissipation);
         self.counts = saved.counts;
-        self.squares[0] = sum_of_squares(&saved.rate);
+        self.squares[0] = saved.dissipation_rate;
         self.start = saved.state;
         self.slopes[0] = saved.rate;
         self.at_end = false;
