@@ -14,6 +14,8 @@ pub enum Purpose {
     Noise,
     /// Initial factors.
     Initialisation,
+    /// Perturbations; the stream index is made of interval and block (`perturbation::laws`).
+    Perturbation,
 }
 
 impl Purpose {
@@ -23,6 +25,7 @@ impl Purpose {
             Purpose::Sensing => b"sensing ",
             Purpose::Noise => b"noise   ",
             Purpose::Initialisation => b"init    ",
+            Purpose::Perturbation => b"perturb ",
         }
     }
 }

@@ -4,7 +4,8 @@ use super::driver::Monitor;
 use super::record::CrossCheck;
 use super::trajectory::Trajectory;
 use crate::config::FlowMethod;
-use crate::dynamics::{GradientFlow, Moment, Next, State, VectorField};
+use super::field::field;
+use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::linalg::{Matrix, frobenius};
 use crate::problem::Instance;
 use crate::sensing::{Answer, Workspace};
@@ -24,7 +25,9 @@ struct Flow<'a> {
 }
 
 struct Buffers {
-    field: GradientFlow,
+    field: Box<dyn VectorField>,
+    /// The field's piece.
+    piece: u64,
     state: State,
     rate: State,
     answer: Vec<Answer>,
@@ -34,8 +37,8 @@ struct Buffers {
 
 impl System<f64, DVector<f64>> for Flow<'_> {
     fn system(&self, t: f64, z: &DVector<f64>, dz: &mut DVector<f64>) {
-        let Buffers { field, state, rate, answer, work, evaluations } = &mut *self.buffers.borrow_mut();
-        let at = Moment { t, piece: 0 };
+        let Buffers { field, piece, state, rate, answer, work, evaluations } = &mut *self.buffers.borrow_mut();
+        let at = Moment { t, piece: *piece };
         state.as_mut_slice().copy_from_slice(z.as_slice());
         let mut next = field.begin(at, state, rate);
         while next == Next::Ask {
@@ -49,8 +52,8 @@ impl System<f64, DVector<f64>> for Flow<'_> {
 }
 
 /// Integrates the trajectory's flow again, tolerance tightened tenfold, restarted at the times where the trajectory kept its state
-/// (its own state is carried over, so that the comparison is global). `None`: interrupted.
-pub(super) fn run(instance: &Instance, trajectory: &Trajectory, tolerance: f64, monitor: &dyn Monitor) -> Option<CrossCheck> {
+/// (its own state is carried over, so that the comparison is global) and wherever the field jumps. `None`: interrupted.
+pub(super) fn run(instance: &Instance, trajectory: &Trajectory, horizon: f64, tolerance: f64, monitor: &dyn Monitor) -> Option<CrossCheck> {
     let points = &trajectory.points;
     let mut stops: Vec<(f64, bool, &State)> = points.at_recording_times.iter().map(|(t, state)| (*t, false, state)).collect();
     stops.extend(points.at_step_ends.iter().map(|(t, state)| (*t, true, state)));
@@ -61,8 +64,13 @@ pub(super) fn run(instance: &Instance, trajectory: &Trajectory, tolerance: f64, 
     };
     let (rows, cols) = instance.operator.shape();
     let shape = trajectory.initial.shape();
+    let Ok(field) = field(&trajectory.spec.method, instance, shape, horizon) else {
+        // It could be built for the run: only a file that has changed since can bring this about.
+        return Some(CrossCheck { at_step_ends: f64::INFINITY, at_recording_times: f64::INFINITY, tolerance, evaluations: 0 });
+    };
     let buffers = RefCell::new(Buffers {
-        field: GradientFlow,
+        field,
+        piece: 0,
         state: State::zeros(shape),
         rate: State::zeros(shape),
         answer: vec![Answer::new(rows, cols)],
@@ -77,10 +85,7 @@ pub(super) fn run(instance: &Instance, trajectory: &Trajectory, tolerance: f64, 
             return None;
         }
         if stop > t {
-            match integrate(instance, &buffers, t, stop, &z, rtol) {
-                Some(reached) => z = reached,
-                None => z.fill(f64::NAN),
-            }
+            integrate_pieces(instance, &buffers, t, stop, &mut z, rtol);
             t = stop;
         }
         let product = state.product();
@@ -98,6 +103,26 @@ fn other_product(z: &DVector<f64>, shape: crate::dynamics::Shape) -> Matrix {
     let mut state = State::zeros(shape);
     state.as_mut_slice().copy_from_slice(z.as_slice());
     state.product()
+}
+
+/// From `t` to `end`, restarted at every jump between; NaN where `ode_solvers` gives up.
+fn integrate_pieces(instance: &Instance, buffers: &RefCell<Buffers>, mut t: f64, end: f64, z: &mut DVector<f64>, rtol: f64) {
+    while t < end {
+        let piece_end = {
+            let buffers = &mut *buffers.borrow_mut();
+            while buffers.field.piece_end(buffers.piece).is_some_and(|piece_end| piece_end <= t) {
+                buffers.piece += 1;
+            }
+            buffers.field.piece_end(buffers.piece)
+        };
+        let stop = piece_end.map_or(end, |piece_end| piece_end.min(end));
+        // The integrator's first evaluation is at `t` with the state there, which is where a law enters its piece.
+        match integrate(instance, buffers, t, stop, z, rtol) {
+            Some(reached) => *z = reached,
+            None => return z.fill(f64::NAN),
+        }
+        t = stop;
+    }
 }
 
 /// From `t` to `end`; `None` where `ode_solvers` gives up.

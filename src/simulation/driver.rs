@@ -4,10 +4,11 @@ use super::comparison::Pair;
 use super::record::{RunRecord, Snapshots, TrajectoryRecord};
 use super::schedule::{Schedule, Side, own_times, recording_times};
 use super::trajectory::{SavedTrajectory, Shared, Trajectory};
-use super::{Outcome, cross_check};
+use super::{Outcome, cross_check, field::field};
 use crate::config::{Experiment, TrajectorySpec};
-use crate::dynamics::{GradientFlow, State};
+use crate::dynamics::State;
 use crate::observe::{ObserveError, Observers};
+use crate::perturbation::PerturbationError;
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace};
 use crate::stepper;
@@ -69,6 +70,14 @@ pub enum SimulationError {
     /// The observables could not be set up.
     #[error(transparent)]
     Observables(#[from] ObserveError),
+    /// A perturbation cannot be had on this instance.
+    #[error("trajectory[{trajectory}]: {source}")]
+    Perturbation {
+        /// The trajectory's name.
+        trajectory: String,
+        /// Why.
+        source: PerturbationError,
+    },
     /// A stop rule looks at the target, which the instance does not know.
     #[error("record.stop.relative_error needs the target, which this instance does not know; use record.stop.gradient_norm")]
     NoTarget,
@@ -235,7 +244,7 @@ impl<'a> Simulation<'a> {
             if trajectory.points.at_step_ends.is_empty() {
                 continue;
             }
-            match cross_check::run(self.instance, trajectory, tolerance, monitor) {
+            match cross_check::run(self.instance, trajectory, self.experiment.record.horizon, tolerance, monitor) {
                 Some(result) => self.trajectories[index].record.cross_check = Some(result),
                 None => return End::Interrupted(Box::new(self.save())),
             }
@@ -295,6 +304,8 @@ fn trajectory(
     schedule: Schedule,
 ) -> Result<Trajectory, SimulationError> {
     let record = &experiment.record;
+    let field = field(&spec.method, instance, initial.shape(), record.horizon)
+        .map_err(|source| SimulationError::Perturbation { trajectory: spec.name.clone(), source })?;
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
     let stepper = stepper::build(&spec.method, initial.clone(), record.horizon, exact_times);
     let observers = Observers::new(&record.observables, instance, &initial)?;
@@ -314,5 +325,5 @@ fn trajectory(
         cross_check: None,
         warnings: vec![],
     };
-    Ok(Trajectory::new(spec.clone(), result, initial, Box::new(GradientFlow), stepper, observers, schedule))
+    Ok(Trajectory::new(spec.clone(), result, initial, field, stepper, observers, schedule))
 }

@@ -215,6 +215,9 @@ impl Trajectory {
         self.phase = Phase::Ended;
         self.record.outcome = Some(outcome);
         self.update_record();
+        if matches!(outcome, Outcome::NonFinite { .. }) {
+            self.record.warnings.extend(self.field.complaint());
+        }
     }
 
     /// Brings the record's counts up to date.
