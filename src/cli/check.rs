@@ -3,7 +3,7 @@
 use super::arguments::CheckArguments;
 use super::error::CliError;
 use super::{exit, experiment, print};
-use crate::config::{Ensemble, Experiment, FlowMethod, Method, Pair, Problem, Storage};
+use crate::config::{Ensemble, Experiment, FlowMethod, Law, Method, Pair, Problem, Storage};
 use crate::problem::{build_target, read_instance};
 use crate::sensing::{Dense, available_memory};
 use crate::simulation::{number_of_steps, recording_times};
@@ -94,7 +94,10 @@ fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
     }
     match method.integrator() {
         None => (0, true),
-        Some(FlowMethod::Rk4 { step }) => (4 * (horizon / step).ceil() as u64 + 1, true),
+        Some(FlowMethod::Rk4 { step }) => {
+            let jumps = jumps(method, horizon);
+            (4 * (horizon / step).ceil() as u64 + 1 + (5.0 * jumps) as u64, jumps == 0.0)
+        }
         Some(FlowMethod::Adaptive { pair, tolerance }) => {
             let (stages, reach) = match pair {
                 Pair::Dop853 => (12.0, 6.3),
@@ -102,8 +105,21 @@ fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
             };
             let stable = stages * horizon * 2.1 * largest / reach;
             let digits = -tolerance.rtol.log10() / 4.0;
-            ((stable + 10.0 * stages * digits) as u64, false)
+            ((stable + 10.0 * stages * digits + jumps(method, horizon) * (stages + 1.0)) as u64, false)
         }
+    }
+}
+
+/// Jumps of a method's field up to the horizon, each of which costs a step.
+fn jumps(method: &Method, horizon: f64) -> f64 {
+    match method {
+        Method::PerturbedFlow { perturbation, .. } => match perturbation.law {
+            Law::Piecewise { interval } => horizon / interval,
+            Law::OrnsteinUhlenbeck { resolution, .. } => horizon / resolution,
+            Law::Descent { step } => horizon / step,
+            _ => 0.0,
+        },
+        _ => 0.0,
     }
 }
 

@@ -42,9 +42,7 @@ pub fn build_law(
         Law::Constant { direction } => Box::new(Constant::new(seed, *direction, &zeros)?),
         Law::Rotating { period } => Box::new(Rotating::new(seed, positive("rotating.period", *period)?, &zeros)),
         Law::Piecewise { interval } => Box::new(Piecewise::new(seed, pieces("piecewise.interval", *interval, horizon)?, &zeros)),
-        Law::Smooth { correlation_time } => {
-            Box::new(Smooth::new(seed, positive("smooth.correlation_time", *correlation_time)?, &zeros))
-        }
+        Law::Smooth { correlation_time } => Box::new(Smooth::new(seed, positive("smooth.correlation_time", *correlation_time)?, &zeros)),
         Law::OrnsteinUhlenbeck { correlation_time, resolution } => {
             let correlation_time = positive("ornstein_uhlenbeck.correlation_time", *correlation_time)?;
             let resolution = pieces("ornstein_uhlenbeck.resolution", *resolution, horizon)?;
@@ -64,13 +62,7 @@ pub fn build_law(
     })
 }
 
-fn adversary(
-    form: Form,
-    against: Against,
-    smoothing: f64,
-    instance: &Instance,
-    width: usize,
-) -> Result<Adversarial, PerturbationError> {
+fn adversary(form: Form, against: Against, smoothing: f64, instance: &Instance, width: usize) -> Result<Adversarial, PerturbationError> {
     if form != Form::Shared {
         return Err(PerturbationError::AdversaryForm);
     }

@@ -1,10 +1,10 @@
 //! The independent second opinion: a flow integrated again with the `ode_solvers` crate.
 
 use super::driver::Monitor;
+use super::field::field;
 use super::record::CrossCheck;
 use super::trajectory::Trajectory;
 use crate::config::FlowMethod;
-use super::field::field;
 use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::linalg::{Matrix, frobenius};
 use crate::problem::Instance;

@@ -6,7 +6,10 @@
 mod closed_forms;
 mod determinism;
 mod escape;
+mod laws;
 mod orders;
 mod outcomes;
+mod perturbed;
+mod perturbed_descent;
 mod setup;
 mod symmetries;

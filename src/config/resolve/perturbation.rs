@@ -203,7 +203,11 @@ fn replay_bound(key: &str, table: &PerturbationTable, bounds: &Axis<f64>, relati
     }
     if bounds.is_listed() {
         let span = span_of(&table.bound).unwrap_or_default();
-        return Err(Flaw::value(format!("{key}.bound"), &span, "cannot be a list for the law replay, whose matrices it does not scale: give one number"));
+        return Err(Flaw::value(
+            format!("{key}.bound"),
+            &span,
+            "cannot be a list for the law replay, whose matrices it does not scale: give one number",
+        ));
     }
     Ok(())
 }

@@ -33,7 +33,13 @@ impl Replay {
     ///
     /// # Errors
     /// A file that cannot be read; other arrays; times that do not ascend from 0; shapes that do not fit; a matrix beyond `largest`.
-    pub fn read(path: &Path, form: Form, interpolation: Interpolation, zeros: &Blocks, largest: Option<f64>) -> Result<Self, PerturbationError> {
+    pub fn read(
+        path: &Path,
+        form: Form,
+        interpolation: Interpolation,
+        zeros: &Blocks,
+        largest: Option<f64>,
+    ) -> Result<Self, PerturbationError> {
         let mut archive = ArchiveReader::open(path)?;
         let refuse = |reason: String| PerturbationError::Replay { path: path.to_owned(), reason };
         let wanted = arrays(form);
@@ -55,7 +61,9 @@ impl Replay {
             if let Some(largest) = largest {
                 let norms = matrices.iter().map(operator_norm).enumerate();
                 if let Some((index, norm)) = norms.into_iter().find(|(_, norm)| *norm > largest * (1.0 + SLACK)) {
-                    let reason = format!("\"{name}\"[{index}] has operator norm {norm:e}, beyond the bound {largest:e}; raise the bound or leave it out");
+                    let reason = format!(
+                        "\"{name}\"[{index}] has operator norm {norm:e}, beyond the bound {largest:e}; raise the bound or leave it out"
+                    );
                     return Err(refuse(reason));
                 }
             }
