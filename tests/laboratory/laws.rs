@@ -170,7 +170,7 @@ fn ornstein_uhlenbeck_paths_are_continuous_and_piecewise_ones_jump() {
     let instance = full_observation(target(6, 5, &[2.0, 0.7], 3));
     let state = small_start(6, 5, 3, 0.5, 1);
     let there = answer(&instance, &state);
-    let mut jump = |law, t, piece| {
+    let jump = |law, t, piece| {
         let mut flow = build(&bounded(Form::Shared, law, 1.0), &instance, state.shape(), 1.0).unwrap();
         assert_eq!(flow.piece_end(piece), Some(t));
         let mut on = |piece| flow.perturbation(Moment { t, piece }, &state, &there).matrices().next().unwrap().clone();

@@ -183,9 +183,10 @@ fn the_order_of_dop853_is_kept_across_jumps() {
     let points: Vec<(f64, f64)> = [1.0, 2.0, 3.0, 4.0].map(|n| (interval / n, error(interval / n, true))).to_vec();
     let slope = order(&points);
     assert!((7.0..9.5).contains(&slope), "{slope}: {points:?}");
-    // Off the grid of jumps the restarts keep it accurate; a method that steps across them is not.
+    // With jumps off the grid all steps are at most 0.25, and the error is below that of larger steps on the grid; a method that steps across
+    // the jumps is not even near.
     let (across, without) = (error(0.25, true), error(0.25, false));
-    assert!(across < 1e-9 && without > 1e4 * across, "{across:e} against {without:e}");
+    assert!(across < points[1].1 && without > 1e4 * across, "{across:e} against {without:e}");
 }
 
 #[test]

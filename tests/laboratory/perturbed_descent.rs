@@ -1,7 +1,6 @@
 //! Gradient descent as a perturbed flow: the law `descent` reproduces it.
 
 use crate::setup::*;
-use pgflow::config::*;
 use pgflow::dynamics::State;
 use pgflow::problem::Instance;
 use pgflow::simulation::{Outcome, RunRecord};
@@ -46,7 +45,7 @@ fn noisy_data_make_no_difference() {
 }
 
 #[test]
-fn both_integrators_and_horizons_between_steps_agree() {
+fn between_its_steps_the_flow_is_the_chord() {
     let instance = sensed(target(9, 7, &[1.0, 0.6], 1), 160, 11);
     let start = small_start(9, 7, 8, 0.1, 21);
     // Recording times inside the steps: the linear interpolant of descent.

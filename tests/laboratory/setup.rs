@@ -2,7 +2,7 @@
 
 use pgflow::config::*;
 use pgflow::dynamics::State;
-use pgflow::linalg::{Form, Matrix, multiply};
+use pgflow::linalg::{Form as Product, Matrix, multiply};
 use pgflow::problem::{Instance, Target};
 use pgflow::random::{Purpose, stream};
 use pgflow::sensing::{Identity, SensingOperator};
@@ -25,7 +25,7 @@ pub fn orthonormal(rows: usize, cols: usize, seed: u64) -> Matrix {
 pub fn target(rows: usize, cols: usize, values: &[f64], seed: u64) -> Target {
     let (left, right) = (orthonormal(rows, values.len(), seed), orthonormal(cols, values.len(), seed + 1));
     let scaled = Matrix::from_fn(rows, values.len(), |i, j| left[(i, j)] * values[j]);
-    Target { matrix: multiply(Form::RightTransposed, &scaled, &right), left, values: values.to_vec(), right }
+    Target { matrix: multiply(Product::RightTransposed, &scaled, &right), left, values: values.to_vec(), right }
 }
 
 /// Full observation of a target.
@@ -161,9 +161,9 @@ pub fn random_laws() -> Vec<(&'static str, Law)> {
     ]
 }
 
-/// The adversaries.
+/// The adversaries, well smoothed: rounding errors enter `E` magnified by one over the smoothing.
 pub fn adversaries() -> Vec<(&'static str, Law)> {
-    let adversary = |against| Law::Adversarial { against, smoothing: 1e-6 };
+    let adversary = |against| Law::Adversarial { against, smoothing: 1e-2 };
     vec![("against_residual", adversary(Against::Residual)), ("against_weakest_mode", adversary(Against::WeakestMode))]
 }
 
@@ -200,7 +200,7 @@ pub fn find<'a>(record: &'a RunRecord, trajectory: &str) -> &'a TrajectoryRecord
 /// `FGᵀ` at sample `index`.
 pub fn product(record: &RunRecord, trajectory: &str, index: usize) -> Matrix {
     let snapshots = find(record, trajectory).snapshots.as_ref().unwrap();
-    multiply(Form::RightTransposed, &snapshots.f[index], &snapshots.g[index])
+    multiply(Product::RightTransposed, &snapshots.f[index], &snapshots.g[index])
 }
 
 /// Slope of a least-squares line through `(ln x, ln y)`.
