@@ -8,7 +8,7 @@
 //! `N = A*(y − A(FGᵀ))`.
 //!
 //! The modules, in the order of the layers (each imports only earlier ones): [`config`], [`linalg`], [`random`], [`sensing`],
-//! [`dynamics`], [`perturbation`], [`problem`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`]; [`cli`] uses all.
+//! [`dynamics`], [`problem`], [`perturbation`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`]; [`cli`] uses all.
 
 pub mod cli;
 pub mod config;

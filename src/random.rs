@@ -16,6 +16,8 @@ pub enum Purpose {
     Initialisation,
     /// Starting points of the search for a lower bound of a restricted isometry constant, and of eigenvalue iterations.
     Rip,
+    /// Perturbations; the stream index is made of interval and block (`perturbation::laws`).
+    Perturbation,
 }
 
 impl Purpose {
@@ -26,6 +28,7 @@ impl Purpose {
             Purpose::Noise => b"noise   ",
             Purpose::Initialisation => b"init    ",
             Purpose::Rip => b"rip     ",
+            Purpose::Perturbation => b"perturb ",
         }
     }
 }
@@ -52,13 +55,16 @@ mod tests {
     fn golden_streams() {
         let mut words = Vec::new();
         let mut normals: Vec<u64> = Vec::new();
-        for purpose in [Purpose::Target, Purpose::Sensing, Purpose::Noise, Purpose::Initialisation] {
+        for purpose in [Purpose::Target, Purpose::Sensing, Purpose::Noise, Purpose::Initialisation, Purpose::Perturbation] {
             words.push(stream(7, purpose, 3).next_u64());
             let normal: f64 = stream(7, purpose, 3).sample(StandardNormal);
             normals.push(normal.to_bits());
         }
         // The words were recomputed from the definition of ChaCha8 (key, stream number as nonce) outside of Rust.
-        assert_eq!(words, [0x38d1_5135_7b9d_ea87, 0xaaae_84aa_878c_7768, 0x3434_9c9a_f2aa_2ae5, 0x1d06_9d21_34ce_795c]);
+        assert_eq!(
+            words,
+            [0x38d1_5135_7b9d_ea87, 0xaaae_84aa_878c_7768, 0x3434_9c9a_f2aa_2ae5, 0x1d06_9d21_34ce_795c, 0x7063_05e0_38bd_c058]
+        );
         assert_eq!(normals, [0xbfea_7b57_64c6_eb98, 0x3fe2_2b00_1f04_b899, 0xbfdd_3e5a_ee42_d584, 0xbff6_2a6f_fcf7_2b4f]);
     }
 

@@ -27,6 +27,7 @@ fn all_texts() -> Vec<(String, String)> {
     }
     texts.push(("with everything".into(), EVERYTHING.into()));
     texts.push(("from arrays".into(), FROM_ARRAYS.into()));
+    texts.push(("perturbed".into(), PERTURBED.into()));
     texts
 }
 
@@ -98,6 +99,106 @@ reference = "c[step=0.1,scale=0.001,seed=7]"
 against = ["c", "a"]
 [[compare]]
 reference = "b"
+"#;
+
+const PERTURBED: &str = r#"
+name = "perturbed"
+seed = 5
+[target]
+rows = 12
+cols = 9
+singular_values = [1, 0.5]
+[sensing.identity]
+[model]
+width = 4
+[init.gaussian]
+scale = 1e-2
+seed = 9
+[record]
+horizon = 12.5
+[[trajectory]]
+name = "plain"
+certify = true
+[trajectory.flow]
+[[trajectory]]
+name = "a"
+cross_check = true
+[trajectory.flow]
+rtol = 1e-7
+[trajectory.perturbation]
+form = "two_sided"
+bound = [0.5, 0]
+relative_to = "sigma_r"
+seed = [3, 4]
+[trajectory.perturbation.rotating]
+period = 3
+[trajectory.init.gaussian]
+scale = [1, 2]
+[[trajectory]]
+name = "b"
+[trajectory.flow]
+method = "rk4"
+step = 0.25
+[trajectory.perturbation]
+bound = 1e-3
+[trajectory.perturbation.ornstein_uhlenbeck]
+correlation_time = 2
+[[trajectory]]
+name = "c"
+[trajectory.flow]
+[trajectory.perturbation]
+bound = [0.1]
+relative_to = "residual"
+[trajectory.perturbation.adversarial]
+[[trajectory]]
+name = "d"
+[trajectory.flow]
+[trajectory.perturbation.replay]
+file = "e.npz"
+[[trajectory]]
+name = "e"
+[trajectory.flow]
+[trajectory.perturbation.descent]
+step = 0.1
+[[trajectory]]
+name = "f"
+[trajectory.flow]
+[trajectory.perturbation]
+form = "additive"
+bound = 1
+[trajectory.perturbation.constant]
+[[trajectory]]
+name = "modified"
+cross_check = true
+[trajectory.modified_flow]
+step = [0.1, 0.2]
+method = "dopri5"
+rtol = 1e-6
+[[trajectory]]
+name = "exact"
+[trajectory.closed_form]
+[[trajectory]]
+name = "exponential"
+[trajectory.exponential]
+step = 0.1
+[[trajectory]]
+name = "cayley"
+[trajectory.cayley]
+step = [0.1]
+[[trajectory]]
+name = "heavy"
+[trajectory.momentum]
+step = [0.1, 0.05]
+momentum = 0.9
+[[trajectory]]
+name = "nesterov"
+[trajectory.nesterov]
+step = 0.1
+[[trajectory]]
+name = "nesterov_fixed"
+[trajectory.nesterov]
+step = 0.1
+momentum = 0
 "#;
 
 const FROM_ARRAYS: &str = r#"
@@ -188,6 +289,64 @@ fn everything_resolves_to_what_it_says() {
     assert_eq!(e.comparisons[0].against.len(), 8);
     assert!(!e.comparisons[0].against.contains(&e.comparisons[0].reference));
     assert_eq!((e.comparisons[1].reference.as_str(), e.comparisons[1].against.len()), ("b", 10));
+}
+
+fn perturbation(e: &Experiment, name: &str) -> PerturbationSpec {
+    match &e.trajectories.iter().find(|t| t.name == name).unwrap().method {
+        Method::PerturbedFlow { perturbation, .. } => perturbation.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn perturbations_resolve_to_what_they_say() {
+    let e = load_text(PERTURBED, &[]).experiment;
+    let names: Vec<&str> = e.trajectories.iter().filter(|t| t.family == "a").map(|t| t.name.as_str()).collect();
+    let expected = [
+        "a[bound=0.5,perturbation_seed=3,scale=1]",
+        "a[bound=0.5,perturbation_seed=3,scale=2]",
+        "a[bound=0.5,perturbation_seed=4,scale=1]",
+        "a[bound=0.5,perturbation_seed=4,scale=2]",
+        "a[bound=0,perturbation_seed=3,scale=1]",
+        "a[bound=0,perturbation_seed=3,scale=2]",
+        "a[bound=0,perturbation_seed=4,scale=1]",
+        "a[bound=0,perturbation_seed=4,scale=2]",
+    ];
+    assert_eq!(names, expected);
+    let bound = |bound, relative_to| Some(BoundSpec { bound, relative_to });
+    let a = PerturbationSpec { form: Form::TwoSided, bound: bound(0.5, RelativeTo::SigmaR), seed: 4, law: Law::Rotating { period: 3.0 } };
+    assert_eq!(perturbation(&e, expected[2]), a);
+    // The experiment's seed, not that of [init].
+    let law = Law::OrnsteinUhlenbeck { correlation_time: 2.0, resolution: 0.04 };
+    let b = PerturbationSpec { form: Form::Shared, bound: bound(1e-3, RelativeTo::Absolute), seed: 5, law };
+    assert_eq!(perturbation(&e, "b"), b);
+    let law = Law::Adversarial { against: Against::Residual, smoothing: 1e-8 };
+    assert_eq!(perturbation(&e, "c[bound=0.1]"), PerturbationSpec { bound: bound(0.1, RelativeTo::Residual), law, ..b.clone() });
+    let law = Law::Replay { file: PathBuf::from("/experiments/e.npz"), interpolation: Interpolation::Linear };
+    assert_eq!(perturbation(&e, "d"), PerturbationSpec { bound: None, law, ..b.clone() });
+    let law = Law::Descent { step: 0.1 };
+    assert_eq!(perturbation(&e, "e"), PerturbationSpec { form: Form::Lifted, bound: None, law, ..b.clone() });
+    let law = Law::Constant { direction: Direction::Gaussian };
+    assert_eq!(perturbation(&e, "f"), PerturbationSpec { form: Form::Additive, bound: bound(1.0, RelativeTo::Absolute), law, ..b });
+}
+
+#[test]
+fn further_methods_resolve_to_what_they_say() {
+    let e = load_text(PERTURBED, &[]).experiment;
+    let find = |name: &str| e.trajectories.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("{name}"));
+    let tolerance = ToleranceSpec { rtol: 1e-6, atol: 0.0, norm: ErrorNorm::Factors };
+    let integrator = FlowMethod::Adaptive { pair: Pair::Dopri5, tolerance };
+    assert_eq!(find("modified[step=0.2]").method, Method::ModifiedFlow { step: 0.2, integrator });
+    assert_eq!(find("modified[step=0.1]").cross_check, Some(1000.0 * 1e-6));
+    assert_eq!(find("exact").method, Method::ClosedForm);
+    assert_eq!(find("exponential").method, Method::Exponential { step: 0.1 });
+    assert_eq!(find("cayley[step=0.1]").method, Method::Cayley { step: 0.1 });
+    assert_eq!(find("heavy[step=0.05]").method, Method::Momentum { step: 0.05, momentum: 0.9 });
+    assert_eq!(find("nesterov").method, Method::Nesterov { step: 0.1, momentum: None });
+    assert_eq!(find("nesterov_fixed").method, Method::Nesterov { step: 0.1, momentum: Some(0.0) });
+    let certified: Vec<&str> = e.trajectories.iter().filter(|t| t.certify).map(|t| t.name.as_str()).collect();
+    assert_eq!(certified, ["plain"]);
+    assert_eq!(e.comparisons[0].reference, "plain");
 }
 
 #[test]
@@ -341,7 +500,10 @@ fn the_schema_knows_every_key_and_its_limits() {
     assert_eq!(definition("RecordTable")["properties"]["samples"]["minimum"], 2);
     assert_eq!(definition("RecordTable")["properties"]["observables"]["items"]["enum"].as_array().unwrap().len(), COLUMNS.len() + 1);
     assert_eq!(definition("SensingTable")["additionalProperties"], false);
-    assert!(definition("GradientDescentTable")["properties"]["step"]["anyOf"].is_array());
+    assert!(definition("StepTable")["properties"]["step"]["anyOf"].is_array());
+    let perturbation = &definition("PerturbationTable")["properties"];
+    assert_eq!(perturbation["form"]["enum"], serde_json::json!(["shared", "additive", "two_sided", "lifted"]));
+    assert_eq!(definition("AdversarialTable")["properties"]["smoothing"]["default"], 1e-8);
     let text = schema.to_string();
     assert!(!text.contains("null"), "{text}");
     for (_, table) in schema["$defs"].as_object().unwrap() {

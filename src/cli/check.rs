@@ -3,7 +3,7 @@
 use super::arguments::CheckArguments;
 use super::error::CliError;
 use super::{exit, experiment, print};
-use crate::config::{Ensemble, Experiment, FlowMethod, Method, Pair, Problem, Storage};
+use crate::config::{Ensemble, Experiment, FlowMethod, Law, Method, Pair, Problem, Storage};
 use crate::problem::{build_target, check_room, read_instance, target_shape};
 use crate::sensing::{Dense, available_memory};
 use crate::simulation::{number_of_steps, recording_times};
@@ -98,7 +98,10 @@ fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
     }
     match method.integrator() {
         None => (0, true),
-        Some(FlowMethod::Rk4 { step }) => (4 * (horizon / step).ceil() as u64 + 1, true),
+        Some(FlowMethod::Rk4 { step }) => {
+            let jumps = jumps(method, horizon);
+            (4 * (horizon / step).ceil() as u64 + 1 + (5.0 * jumps) as u64, jumps == 0.0)
+        }
         Some(FlowMethod::Adaptive { pair, tolerance }) => {
             // Evaluations per unit of σ₁t at the stability limit, the same by accuracy at rtol = 1e-9, and the order that it goes with.
             let (stable, accurate, order) = match pair {
@@ -107,8 +110,22 @@ fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
             };
             let pace = horizon * largest;
             let transient = pace.min(TRANSIENT) * accurate * (1e-9 / tolerance.rtol).powf(1.0 / order);
-            ((stable * pace + transient) as u64, false)
+            let restarts = jumps(method, horizon) * if pair == Pair::Dop853 { 13.0 } else { 7.0 };
+            ((stable * pace + transient + restarts) as u64, false)
         }
+    }
+}
+
+/// Jumps of a method's field up to the horizon, each of which costs a step.
+fn jumps(method: &Method, horizon: f64) -> f64 {
+    match method {
+        Method::PerturbedFlow { perturbation, .. } => match perturbation.law {
+            Law::Piecewise { interval } => horizon / interval,
+            Law::OrnsteinUhlenbeck { resolution, .. } => horizon / resolution,
+            Law::Descent { step } => horizon / step,
+            _ => 0.0,
+        },
+        _ => 0.0,
     }
 }
 

@@ -91,6 +91,10 @@ fn remedy(field: &str) -> &'static str {
         "horizon" => "give the flow time at which trajectories end, such as horizon = 60.0",
         "scale" => "give the size of the initial factors, such as scale = 1e-3",
         "step" => "give the step size, such as step = 0.1, or a list of them",
+        "period" => "give the flow time of one turn, such as period = 10.0",
+        "interval" => "give the flow time between jumps, such as interval = 1.0",
+        "correlation_time" => "give the flow time over which the path forgets, such as correlation_time = 2.0",
+        "momentum" => "give the weight of the last step, at least 0 and below 1, such as momentum = 0.9",
         "file" => "give the path of the file, relative to this one",
         _ => "add it",
     }

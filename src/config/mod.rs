@@ -9,6 +9,7 @@ mod json;
 mod load;
 mod located;
 mod overrides;
+mod perturbation;
 mod render;
 mod resolve;
 mod schema;

@@ -3,11 +3,12 @@
 //! A choice between variants is a table with one optional field per variant, of which exactly one is set.
 
 use super::located::Located;
+use super::perturbation::PerturbationTable;
 use super::values::{OneOrMany, RankValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-type Key<T> = Option<Located<T>>;
+pub(super) type Key<T> = Option<Located<T>>;
 
 /// An experiment: one sensing instance, and trajectories on it side by side.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -292,10 +293,13 @@ pub(super) struct StopTable {
     pub wall_seconds: Key<f64>,
 }
 
-/// A trajectory, or a family of them; exactly one of `flow` and `gradient_descent`.
+/// A trajectory, or a family of them; exactly one method.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["flow"] }, { "required": ["gradient_descent"] }]))]
+#[schemars(extend("oneOf" = [
+    { "required": ["flow"] }, { "required": ["gradient_descent"] }, { "required": ["modified_flow"] }, { "required": ["closed_form"] },
+    { "required": ["exponential"] }, { "required": ["cayley"] }, { "required": ["momentum"] }, { "required": ["nesterov"] },
+]))]
 pub(super) struct TrajectoryTable {
     /// Its name, unique: letters, digits, `_` and `-`.
     #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]
@@ -308,12 +312,37 @@ pub(super) struct TrajectoryTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub cross_check_tolerance: Key<f64>,
+    /// Whether a flow's own error is to be bounded, from the defect of its dense output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub certify: Key<bool>,
     /// Gradient flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Key<FlowTable>,
+    /// What disturbs the flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perturbation: Key<PerturbationTable>,
     /// Gradient descent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gradient_descent: Key<GradientDescentTable>,
+    pub gradient_descent: Key<StepTable>,
+    /// The modified flow of descent: ∇(f + (η/4)‖∇f‖²) instead of ∇f.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modified_flow: Key<ModifiedFlowTable>,
+    /// The exact solution of the flow, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_form: Key<ClosedFormTable>,
+    /// Exponential steps Z⁺ = e^{η sym(N)}Z, which conserve the imbalance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exponential: Key<StepTable>,
+    /// Cayley steps Z⁺ = (I − (η/2)sym(N))^{-1}(I + (η/2)sym(N))Z, which conserve the imbalance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cayley: Key<StepTable>,
+    /// Heavy-ball descent Z⁺ = Z + η sym(N)Z + β(Z − Z₋).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Key<MomentumTable>,
+    /// Nesterov's descent: a step from Z + β_k(Z − Z₋).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nesterov: Key<NesterovTable>,
     /// How it starts; `init` of the experiment by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Key<FamilyInitTable>,
@@ -364,12 +393,73 @@ pub(super) enum ErrorNormName {
     Product,
 }
 
-/// Gradient descent F⁺ = F + ηNG, G⁺ = G + ηNᵀF.
+/// A descent with a step size, such as gradient descent F⁺ = F + ηNG, G⁺ = G + ηNᵀF.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct GradientDescentTable {
+pub(super) struct StepTable {
     /// η, a positive number at most the horizon, or a list of them.
     pub step: Located<OneOrMany<f64>>,
+}
+
+/// Heavy-ball descent.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MomentumTable {
+    /// η, a positive number at most the horizon, or a list of them.
+    pub step: Located<OneOrMany<f64>>,
+    /// β, from 0 to below 1.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1))]
+    pub momentum: Located<f64>,
+}
+
+/// Nesterov's descent.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NesterovTable {
+    /// η, a positive number at most the horizon, or a list of them.
+    pub step: Located<OneOrMany<f64>>,
+    /// β, from 0 to below 1; by default (k − 1)/(k + 2) in step k ≥ 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1))]
+    pub momentum: Key<f64>,
+}
+
+/// The exact solution; it has no keys.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClosedFormTable {}
+
+/// The modified flow of descent with step η, and its integrator.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModifiedFlowTable {
+    /// η of the descent that it follows, a positive number at most the horizon, or a list of them.
+    pub step: Located<OneOrMany<f64>>,
+    /// The integrator: adaptive pairs of order 5 or 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "dop853"))]
+    pub method: Key<PairName>,
+    /// Relative tolerance of a step, between 1e-15 and 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 1e-8, "exclusiveMinimum" = 1e-15, "exclusiveMaximum" = 1))]
+    pub rtol: Key<f64>,
+    /// Absolute tolerance of a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), extend("default" = 0.0))]
+    pub atol: Key<f64>,
+    /// The norm of the error: of the factors, or of their product (which does not control the imbalance).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "factors"))]
+    pub error_norm: Key<ErrorNormName>,
+}
+
+/// Embedded pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum PairName {
+    Dopri5,
+    Dop853,
 }
 
 /// A comparison: deviations of trajectories from a reference at common times.

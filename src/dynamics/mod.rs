@@ -79,4 +79,9 @@ pub trait VectorField: Send {
 
     /// Goes back to what [`memory`](Self::memory) gave.
     fn restore(&mut self, _memory: &[f64]) {}
+
+    /// Why the rate is not finite, if the field knows: a sentence for the record.
+    fn complaint(&self) -> Option<String> {
+        None
+    }
 }

@@ -22,16 +22,22 @@ impl Bound {
     /// Its value at a state: `bound`, `bound·σ_r` (additive: `bound·σ_r^{3/2}`), or `bound·‖R‖_op` (additive: `bound·‖R‖_op‖Z‖_op`),
     /// with the residual of the data, `N`, where the target is unknown.
     pub fn value(&self, circumstances: &Circumstances<'_>) -> f64 {
-        let additive = self.form == Form::Additive;
+        self.fixed().unwrap_or_else(|| {
+            let residual = operator_norm(circumstances.residual.unwrap_or(circumstances.drive));
+            let additive = self.form == Form::Additive;
+            let scale = if additive { residual * operator_norm(View::of(circumstances.state.matrix())) } else { residual };
+            self.spec.bound * scale
+        })
+    }
+
+    /// Its value, if it is the same at all states.
+    pub fn fixed(&self) -> Option<f64> {
         let scale = match self.spec.relative_to {
             RelativeTo::Absolute => 1.0,
-            RelativeTo::SigmaR if additive => self.sigma_r.powf(1.5),
+            RelativeTo::SigmaR if self.form == Form::Additive => self.sigma_r.powf(1.5),
             RelativeTo::SigmaR => self.sigma_r,
-            RelativeTo::Residual => {
-                let residual = operator_norm(circumstances.residual.unwrap_or(circumstances.drive));
-                if additive { residual * operator_norm(View::of(circumstances.state.matrix())) } else { residual }
-            }
+            RelativeTo::Residual => return None,
         };
-        self.spec.bound * scale
+        Some(self.spec.bound * scale)
     }
 }

@@ -129,4 +129,8 @@ impl VectorField for PerturbedFlow {
             self.law.restore(law);
         }
     }
+
+    fn complaint(&self) -> Option<String> {
+        self.law.complaint()
+    }
 }

@@ -1,12 +1,17 @@
 //! Bounded perturbations of the flow: `Ż = (sym(N) + 𝓔(t, Z)) Z`, and its special forms.
 //!
 //! A law says *what* disturbs, in units of the bound; [`PerturbedFlow`] multiplies by the bound and drives the state. A law of one's own
-//! implements [`Perturbation`].
+//! implements [`Perturbation`] (`examples/own_law.rs`); [`build`] makes the flow of an experiment's law. `docs/perturbations.md` has the formulas.
 
 mod bound;
+mod build;
+mod error;
 mod flow;
+mod laws;
 
 pub use bound::Bound;
+pub use build::{build, build_law};
+pub use error::PerturbationError;
 pub use flow::PerturbedFlow;
 
 pub use crate::dynamics::Blocks;
@@ -37,7 +42,7 @@ pub trait Perturbation: Send {
     /// A piece begins (also piece 0, at `t = 0`): the state is the trajectory's at that moment.
     fn enter(&mut self, _circumstances: &Circumstances<'_>) {}
 
-    /// The blocks at a moment of the current piece. Allocates nothing.
+    /// The blocks at a moment of the current piece. Should allocate nothing where it can: it is called at every stage of every step.
     fn evaluate(&mut self, circumstances: &Circumstances<'_>, out: &mut Blocks);
 
     /// What must be kept to go on in mid-piece, if [`enter`](Self::enter) left something.
@@ -47,4 +52,9 @@ pub trait Perturbation: Send {
 
     /// Goes back to what [`memory`](Self::memory) gave.
     fn restore(&mut self, _memory: &[f64]) {}
+
+    /// Why the blocks are not finite, if that is the law's doing: a sentence for the record.
+    fn complaint(&self) -> Option<String> {
+        None
+    }
 }

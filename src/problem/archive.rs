@@ -2,7 +2,7 @@
 
 use super::ProblemError;
 use super::file::npy::{Numbers, numbers};
-use crate::linalg::View;
+use crate::linalg::{Matrix, View};
 use npyz::{DType, WriterBuilder};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
@@ -103,6 +103,10 @@ fn unwrap_io(error: ZipError) -> io::Error {
     }
 }
 
+fn finite(value: f64) -> Result<f64, String> {
+    if value.is_finite() { Ok(value) } else { Err(format!("has an entry {value}; every entry must be finite")) }
+}
+
 type Entry<'a> = zip::read::ZipFile<'a, BufReader<File>>;
 
 /// Reads an archive's arrays by name.
@@ -154,6 +158,35 @@ impl ArchiveReader {
     /// No such array, compression, entries that are no numbers, a damaged entry; and what `consume` finds wrong, in words.
     pub(super) fn numbers<T>(&mut self, array: &str, consume: impl FnOnce(Numbers<'_>) -> Result<T, String>) -> Result<T, ProblemError> {
         self.entry(array, |entry, size| consume(numbers(entry, size)?))
+    }
+
+    /// A vector of finite numbers.
+    ///
+    /// # Errors
+    /// No such array; another number of dimensions; entries that are not finite numbers.
+    pub fn vector(&mut self, array: &str) -> Result<Vec<f64>, ProblemError> {
+        self.numbers(array, |numbers| {
+            if numbers.shape.len() != 1 {
+                return Err(format!("has shape {}; expected one dimension", numbers.shape_text()));
+            }
+            numbers.entries.map(|entry| entry.and_then(finite)).collect()
+        })
+    }
+
+    /// A series of matrices of one shape, from an array with three dimensions, the first of which counts them.
+    ///
+    /// # Errors
+    /// As [`vector`](Self::vector).
+    pub fn matrices(&mut self, array: &str) -> Result<Vec<Matrix>, ProblemError> {
+        self.numbers(array, |numbers| {
+            let &[count, rows, cols] = numbers.shape.as_slice() else {
+                return Err(format!("has shape {}; expected three dimensions", numbers.shape_text()));
+            };
+            let fortran = numbers.fortran;
+            let entries: Vec<f64> = numbers.entries.map(|entry| entry.and_then(finite)).collect::<Result<_, String>>()?;
+            let at = |k, i, j| if fortran { entries[(j * rows + i) * count + k] } else { entries[(k * rows + i) * cols + j] };
+            Ok((0..count).map(|k| Matrix::from_fn(rows, cols, |i, j| at(k, i, j))).collect())
+        })
     }
 
     /// The text in an array of one byte or Unicode string.

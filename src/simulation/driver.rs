@@ -4,11 +4,12 @@ use super::comparison::Pair;
 use super::record::{RunRecord, Snapshots, TrajectoryRecord};
 use super::schedule::{Schedule, Side, end_time, own_times, recording_times};
 use super::trajectory::{SavedTrajectory, Shared, Trajectory};
-use super::{Outcome, cross_check};
+use super::{Outcome, cross_check, field::field};
 use crate::config::{Experiment, Method, TrajectorySpec};
-use crate::dynamics::{GradientFlow, ModifiedFlow, Shape, State, VectorField};
+use crate::dynamics::State;
 use crate::linalg::frobenius;
 use crate::observe::{Motion, ObserveError, Observers};
+use crate::perturbation::PerturbationError;
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace};
 use crate::stepper::{self, Stepper};
@@ -73,6 +74,14 @@ pub enum SimulationError {
     /// The observables could not be set up.
     #[error(transparent)]
     Observables(#[from] ObserveError),
+    /// A perturbation cannot be had on this instance.
+    #[error("trajectory[{trajectory}]: {source}")]
+    Perturbation {
+        /// The trajectory's name.
+        trajectory: String,
+        /// Why.
+        source: PerturbationError,
+    },
     /// A stop rule looks at the target, which the instance does not know.
     #[error("record.stop.relative_error needs the target, which this instance does not know; use record.stop.gradient_norm")]
     NoTarget,
@@ -279,7 +288,7 @@ impl<'a> Simulation<'a> {
             if trajectory.points.at_step_ends.is_empty() {
                 continue;
             }
-            match cross_check::run(self.instance, trajectory, tolerance, monitor) {
+            match cross_check::run(self.instance, trajectory, self.experiment.record.horizon, tolerance, monitor) {
                 Some(result) => self.trajectories[index].record.cross_check = Some(result),
                 None => return End::Interrupted(Box::new(self.save())),
             }
@@ -353,6 +362,8 @@ fn trajectory(
     schedule: Schedule,
 ) -> Result<Trajectory, SimulationError> {
     let record = &experiment.record;
+    let field = field(&spec.method, instance, initial.shape(), record.horizon)
+        .map_err(|source| SimulationError::Perturbation { trajectory: spec.name.clone(), source })?;
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
     let stepper = match spec.method {
         Method::ClosedForm => closed_form(instance, spec, &initial, &schedule)?,
@@ -376,16 +387,7 @@ fn trajectory(
         cross_check: None,
         warnings: vec![],
     };
-    let field = field(&spec.method, initial.shape());
     Ok(Trajectory::new(spec.clone(), result, initial, field, stepper, observers, schedule))
-}
-
-/// What drives a trajectory.
-pub(super) fn field(method: &Method, shape: Shape) -> Box<dyn VectorField> {
-    match *method {
-        Method::ModifiedFlow { step, .. } => Box::new(ModifiedFlow::new(step, shape)),
-        _ => Box::new(GradientFlow),
-    }
 }
 
 /// The exact solution, with points at the recording times.

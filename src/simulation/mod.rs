@@ -3,6 +3,7 @@
 mod comparison;
 mod cross_check;
 mod driver;
+mod field;
 mod order_fit;
 mod outcome;
 mod pending;

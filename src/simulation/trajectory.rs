@@ -226,6 +226,9 @@ impl Trajectory {
         let mut record = std::mem::take(&mut self.record);
         self.count_into(&mut record);
         self.record = TrajectoryRecord { outcome: Some(outcome), ..record };
+        if matches!(outcome, Outcome::NonFinite { .. }) {
+            self.record.warnings.extend(self.field.complaint());
+        }
     }
 
     /// Writes into a record what the stepper counts.

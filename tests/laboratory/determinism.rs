@@ -65,7 +65,7 @@ impl Monitor for After {
     }
 }
 
-fn interrupted(lab: &Lab, instance: &Instance, start: &State, rounds: &[usize]) -> RunRecord {
+pub fn interrupted(lab: &Lab, instance: &Instance, start: &State, rounds: &[usize]) -> RunRecord {
     let starts = || vec![start.clone(); lab.experiment.trajectories.len()];
     let mut saved: Option<Vec<u8>> = None;
     for &limit in rounds.iter().chain([&usize::MAX]) {

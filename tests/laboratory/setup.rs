@@ -2,7 +2,7 @@
 
 use pgflow::config::*;
 use pgflow::dynamics::State;
-use pgflow::linalg::{Form, Matrix, multiply};
+use pgflow::linalg::{Form as Product, Matrix, multiply};
 use pgflow::problem::{Instance, Target};
 use pgflow::random::{Purpose, stream};
 use pgflow::sensing::{Identity, SensingOperator};
@@ -25,7 +25,7 @@ pub fn orthonormal(rows: usize, cols: usize, seed: u64) -> Matrix {
 pub fn target(rows: usize, cols: usize, values: &[f64], seed: u64) -> Target {
     let (left, right) = (orthonormal(rows, values.len(), seed), orthonormal(cols, values.len(), seed + 1));
     let scaled = Matrix::from_fn(rows, values.len(), |i, j| left[(i, j)] * values[j]);
-    Target { matrix: multiply(Form::RightTransposed, &scaled, &right), left, values: values.to_vec(), right }
+    Target { matrix: multiply(Product::RightTransposed, &scaled, &right), left, values: values.to_vec(), right }
 }
 
 /// Full observation of a target.
@@ -87,6 +87,13 @@ impl Lab {
         self.trajectory(name, name, Method::Flow(FlowMethod::Adaptive { pair, tolerance }))
     }
 
+    /// A perturbed flow by DOP853.
+    pub fn perturbed(self, name: &str, perturbation: PerturbationSpec, rtol: f64) -> Self {
+        let tolerance = ToleranceSpec { rtol, atol: 0.0, norm: ErrorNorm::Factors };
+        let integrator = FlowMethod::Adaptive { pair: Pair::Dop853, tolerance };
+        self.trajectory(name, name, Method::PerturbedFlow { integrator, perturbation })
+    }
+
     pub fn rk4(self, name: &str, step: f64) -> Self {
         self.trajectory(name, name, Method::Flow(FlowMethod::Rk4 { step }))
     }
@@ -131,6 +138,51 @@ impl Lab {
     }
 }
 
+/// A perturbation with an absolute bound.
+pub fn bounded(form: Form, law: Law, bound: f64) -> PerturbationSpec {
+    PerturbationSpec { form, bound: Some(BoundSpec { bound, relative_to: RelativeTo::Absolute }), seed: 7, law }
+}
+
+/// The law that makes a flow a descent.
+pub fn as_descent(step: f64) -> PerturbationSpec {
+    PerturbationSpec { form: Form::Lifted, bound: None, seed: 0, law: Law::Descent { step } }
+}
+
+/// The laws that are random and know nothing of the state, with time scales around one.
+pub fn random_laws() -> Vec<(&'static str, Law)> {
+    vec![
+        ("gaussian", Law::Constant { direction: Direction::Gaussian }),
+        ("flat", Law::Constant { direction: Direction::Flat }),
+        ("rank_one", Law::Constant { direction: Direction::RankOne }),
+        ("rotating", Law::Rotating { period: 3.0 }),
+        ("piecewise", Law::Piecewise { interval: 0.7 }),
+        ("smooth", Law::Smooth { correlation_time: 1.5 }),
+        ("ornstein_uhlenbeck", Law::OrnsteinUhlenbeck { correlation_time: 1.5, resolution: 0.2 }),
+    ]
+}
+
+/// The adversaries, well smoothed: rounding errors enter `E` magnified by one over the smoothing.
+pub fn adversaries() -> Vec<(&'static str, Law)> {
+    let adversary = |against| Law::Adversarial { against, smoothing: 1e-2 };
+    vec![("against_residual", adversary(Against::Residual)), ("against_weakest_mode", adversary(Against::WeakestMode))]
+}
+
+/// The answer of an instance's operator at a state.
+pub fn answer(instance: &Instance, state: &State) -> pgflow::sensing::Answer {
+    use pgflow::sensing::{Answer, Question};
+    let (rows, cols) = instance.operator.shape();
+    let mut answers = [Answer::new(rows, cols)];
+    let mut work = instance.operator.workspace();
+    instance.operator.answer(&instance.data, &[Question::residual(state.left(), state.right())], &mut answers, &mut work);
+    let [answer] = answers;
+    answer
+}
+
+/// The piece of a law that a time lies in, the left one at a jump.
+pub fn piece_at(field: &dyn pgflow::dynamics::VectorField, t: f64) -> u64 {
+    (0..).find(|&piece| field.piece_end(piece).is_none_or(|end| t <= end)).unwrap()
+}
+
 /// A column of one trajectory.
 pub fn column(record: &RunRecord, trajectory: &str, name: &str) -> Vec<f64> {
     let index = record.columns.iter().position(|column| column == name).unwrap();
@@ -148,7 +200,7 @@ pub fn find<'a>(record: &'a RunRecord, trajectory: &str) -> &'a TrajectoryRecord
 /// `FGᵀ` at sample `index`.
 pub fn product(record: &RunRecord, trajectory: &str, index: usize) -> Matrix {
     let snapshots = find(record, trajectory).snapshots.as_ref().unwrap();
-    multiply(Form::RightTransposed, &snapshots.f[index], &snapshots.g[index])
+    multiply(Product::RightTransposed, &snapshots.f[index], &snapshots.g[index])
 }
 
 /// Slope of a least-squares line through `(ln x, ln y)`.

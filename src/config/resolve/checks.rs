@@ -2,6 +2,7 @@
 
 use crate::config::error::Flaw;
 use crate::config::located::{Located, Span};
+use std::path::{Path, PathBuf};
 
 /// A positive, finite number.
 pub(super) fn positive(key: &str, value: &Located<f64>) -> Result<f64, Flaw> {
@@ -18,10 +19,28 @@ pub(super) fn positive_at(key: &str, span: &Span, value: f64) -> Result<f64, Fla
 
 /// A finite number that is not negative.
 pub(super) fn not_negative(key: &str, value: &Located<f64>) -> Result<f64, Flaw> {
-    if value.value >= 0.0 && value.is_finite() {
-        return Ok(value.value);
+    not_negative_at(key, &value.span, value.value)
+}
+
+/// A finite number that is not negative, written at `span`.
+pub(super) fn not_negative_at(key: &str, span: &Span, value: f64) -> Result<f64, Flaw> {
+    if value >= 0.0 && value.is_finite() {
+        return Ok(value);
     }
-    Err(Flaw::value(key, &value.span, "is out of range: it must be finite and at least 0"))
+    Err(Flaw::value(key, span, "is out of range: it must be finite and at least 0"))
+}
+
+/// Joins a path to the directory of the file and writes it back.
+pub(super) fn path(key: &str, value: &mut Located<String>, base: &Path) -> Result<PathBuf, Flaw> {
+    if value.is_empty() {
+        return Err(Flaw::value(key, &value.span, "is not allowed: it must be the path of a file"));
+    }
+    let joined = base.join(&value.value);
+    match joined.to_str() {
+        Some(text) => value.value = text.to_owned(),
+        None => return Err(Flaw::value(key, &value.span, "lies in a directory whose name is not Unicode: move the experiment")),
+    }
+    Ok(joined)
 }
 
 /// An optional positive number.

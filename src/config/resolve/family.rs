@@ -38,8 +38,8 @@ impl<T: Clone + PartialEq> Axis<T> {
 }
 
 /// `gd`, or `gd[step=0.1,scale=0.001]` with the parameters that were written as lists.
-pub(super) fn member_name(family: &str, axes: [(&str, bool, String); 3]) -> String {
-    let listed: Vec<String> = axes.into_iter().filter(|(_, listed, _)| *listed).map(|(key, _, value)| format!("{key}={value}")).collect();
+pub(super) fn member_name(family: &str, labels: &[(&str, String)]) -> String {
+    let listed: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     if listed.is_empty() { family.to_owned() } else { format!("{family}[{}]", listed.join(",")) }
 }
 

@@ -5,6 +5,8 @@ mod checks;
 mod compare;
 mod family;
 mod init;
+mod methods;
+mod perturbation;
 mod problem;
 mod record;
 mod trajectory;
@@ -40,7 +42,7 @@ pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Fl
     let sizes = init::Sizes { width, rank: facts.rank };
     let shared = init::shared(file.init.as_mut(), seed, facts.from_file, sizes).map_err(|flaw| vec![flaw])?;
 
-    let context = trajectory::Context { shared, horizon: record.horizon, sizes };
+    let context = trajectory::Context { shared, sizes, around: perturbation::Surroundings { seed, horizon: record.horizon, base } };
     let families = trajectory::families(file.trajectory.as_mut(), &context)?;
     let comparisons = compare::comparisons(&mut file.compare, &families)?;
     let trajectories: Vec<_> = families.into_iter().flatten().collect();

@@ -1,12 +1,12 @@
 //! The instance: target, measurements, width.
 
-use super::checks::{absent, at_least, bytes, exactly_one, not_negative, positive, span_of};
+use super::checks::{absent, at_least, bytes, exactly_one, not_negative, path, positive, span_of};
 use crate::config::error::Flaw;
 use crate::config::experiment::{Ensemble, Measurements, Problem, SensingSpec, Storage, TargetKind, TargetSpec};
 use crate::config::located::{Located, Span, fill};
 use crate::config::schema::{FactorizationName, File, GaussianTable, SensingTable, StorageName, TargetTable};
 use crate::config::values::RankValue;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The instance, and what is known about it without reading a file.
 pub(super) struct Facts {
@@ -37,19 +37,6 @@ pub(super) fn problem(file: &mut File, seed: u64, base: &Path) -> Result<Facts, 
     };
     let sensing = sensing(table, seed, shape, rank)?;
     Ok(Facts { problem: Problem::Generated { target, sensing }, shape, rank, from_file: false })
-}
-
-/// Joins a path to the directory of the file and writes it back.
-fn path(key: &str, value: &mut Located<String>, base: &Path) -> Result<PathBuf, Flaw> {
-    if value.is_empty() {
-        return Err(Flaw::value(key, &value.span, "is not allowed: it must be the path of a file"));
-    }
-    let joined = base.join(&value.value);
-    match joined.to_str() {
-        Some(text) => value.value = text.to_owned(),
-        None => return Err(Flaw::value(key, &value.span, "lies in a directory whose name is not Unicode: move the experiment")),
-    }
-    Ok(joined)
 }
 
 fn target(table: &mut Located<TargetTable>, seed: u64, base: &Path) -> Result<TargetSpec, Flaw> {

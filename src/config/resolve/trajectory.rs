@@ -1,26 +1,28 @@
 //! Trajectories: methods, initialisation, families.
 
 use super::Flaws;
-use super::checks::{absent, exactly_one, name, not_negative, positive, positive_at, span_of};
+use super::checks::{absent, name, positive, positive_at, span_of};
 use super::family::{Axis, member_name, number};
 use super::init::{Shared, Sizes, own};
+use super::methods::methods;
+use super::perturbation::Surroundings;
 use crate::config::error::Flaw;
-use crate::config::experiment::{ErrorNorm, FlowMethod, InitKind, InitSpec, Method, Pair, ToleranceSpec, TrajectorySpec};
+use crate::config::experiment::{InitKind, InitSpec, TrajectorySpec};
 use crate::config::located::{Located, Span, fill};
-use crate::config::schema::{ErrorNormName, FlowTable, MethodName, TrajectoryTable};
+use crate::config::schema::TrajectoryTable;
 use crate::config::values::OneOrMany;
 
 /// What trajectories share.
-pub(super) struct Context {
+pub(super) struct Context<'a> {
     pub shared: Shared,
-    pub horizon: f64,
     pub sizes: Sizes,
+    pub around: Surroundings<'a>,
 }
 
 /// One list of members per `[[trajectory]]`.
 pub(super) fn families(
     tables: Option<&mut Located<Vec<Located<TrajectoryTable>>>>,
-    context: &Context,
+    context: &Context<'_>,
 ) -> Result<Vec<Vec<TrajectorySpec>>, Vec<Flaw>> {
     let remedy = "add at least one [[trajectory]] with a name and a table [trajectory.flow] or [trajectory.gradient_descent]";
     let Some(tables) = tables else { return Err(vec![Flaw::missing("trajectory", &(0..0), remedy)]) };
@@ -44,32 +46,32 @@ pub(super) fn families(
     if flaws.0.is_empty() { Ok(families) } else { Err(flaws.0) }
 }
 
-fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context) -> Result<Vec<TrajectorySpec>, Flaw> {
+fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context<'_>) -> Result<Vec<TrajectorySpec>, Flaw> {
     let key = format!("trajectory[{family}]");
     let span = table.span.clone();
     let table = &mut table.value;
-    exactly_one(&key, &span, &[("flow", span_of(&table.flow)), ("gradient_descent", span_of(&table.gradient_descent))])?;
-    let methods = methods(&key, table, context.horizon)?;
+    let methods = methods(&key, &span, table, &context.around)?;
     let cross_check = cross_check(&key, table)?;
+    let certify = certify(&key, table)?;
     let (kind, scales, seeds) = initialisations(&key, &span, table, context)?;
     let mut members = Vec::new();
-    for method in &methods.values {
+    for member in &methods {
         for &scale in &scales.values {
             for &seed in &seeds.values {
-                let step = method.step_size().map(number).unwrap_or_default();
-                let axes = [
-                    ("step", methods.is_listed(), step),
-                    ("scale", scales.is_listed(), number(scale)),
-                    ("seed", seeds.is_listed(), seed.to_string()),
-                ];
-                let init = InitSpec { seed, kind, scale };
+                let mut labels = member.labels.clone();
+                if scales.is_listed() {
+                    labels.push(("scale", number(scale)));
+                }
+                if seeds.is_listed() {
+                    labels.push(("seed", seed.to_string()));
+                }
                 members.push(TrajectorySpec {
-                    name: member_name(family, axes),
+                    name: member_name(family, &labels),
                     family: family.to_owned(),
-                    init,
-                    method: method.clone(),
+                    init: InitSpec { seed, kind, scale },
+                    method: member.method.clone(),
                     cross_check,
-                    certify: false,
+                    certify,
                 });
             }
         }
@@ -77,74 +79,12 @@ fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context)
     Ok(members)
 }
 
-fn methods(key: &str, table: &mut TrajectoryTable, horizon: f64) -> Result<Axis<Method>, Flaw> {
-    if let Some(flow) = &mut table.flow {
-        return Ok(Axis::fixed(Method::Flow(flow_method(&format!("{key}.flow"), flow, horizon)?)));
-    }
-    let Some(descent) = &table.gradient_descent else { return Err(Flaw::presence(key, &(0..0), "chooses no method")) };
-    let key = format!("{key}.gradient_descent.step");
-    let steps = Axis::new(&key, &descent.value.step, |step, span| step_size(&key, span, step, horizon))?;
-    Ok(steps.map(|step| Method::GradientDescent { step }))
-}
-
-fn step_size(key: &str, span: &Span, step: f64, horizon: f64) -> Result<f64, Flaw> {
-    // Step numbers are exact in f64 up to here.
-    const MOST_STEPS: f64 = 9_007_199_254_740_992.0;
-    let step = positive_at(key, span, step)?;
-    if step > horizon {
-        return Err(Flaw::value(key, span, format!("is out of range: a step must be at most record.horizon = {}", number(horizon))));
-    }
-    if horizon / step > MOST_STEPS {
-        return Err(Flaw::value(
-            key,
-            span,
-            format!("is too small: up to record.horizon = {} it makes more than 2^53 steps", number(horizon)),
-        ));
-    }
-    Ok(step)
-}
-
-fn flow_method(key: &str, table: &mut Located<FlowTable>, horizon: f64) -> Result<FlowMethod, Flaw> {
-    let span = table.span.clone();
-    let table = &mut table.value;
-    let pair = match fill(&mut table.method, MethodName::Dop853) {
-        MethodName::Dopri5 => Pair::Dopri5,
-        MethodName::Dop853 => Pair::Dop853,
-        MethodName::Rk4 => {
-            let reason = "rk4 has a fixed step and no error control; remove it, or choose dopri5 or dop853";
-            absent(&format!("{key}.rtol"), &table.rtol, reason)?;
-            absent(&format!("{key}.atol"), &table.atol, reason)?;
-            absent(&format!("{key}.error_norm"), &table.error_norm, reason)?;
-            let key = format!("{key}.step");
-            let Some(step) = &table.step else {
-                return Err(Flaw::missing(key, &span, "rk4 has a fixed step: give it, such as step = 0.01"));
-            };
-            return Ok(FlowMethod::Rk4 { step: step_size(&key, &step.span, step.value, horizon)? });
-        }
-    };
-    absent(&format!("{key}.step"), &table.step, "only method = \"rk4\" has a fixed step; remove it, or choose rk4")?;
-    let rtol = table.rtol.get_or_insert_with(|| Located::filled(1e-8));
-    if !(rtol.value > 1e-15 && rtol.value < 1.0) {
-        let rule = "is out of range: it must lie between 1e-15 and 1, both excluded";
-        return Err(Flaw::value(format!("{key}.rtol"), &rtol.span, rule));
-    }
-    let rtol = rtol.value;
-    let atol = not_negative(&format!("{key}.atol"), table.atol.get_or_insert_with(|| Located::filled(0.0)))?;
-    let norm = match fill(&mut table.error_norm, ErrorNormName::Factors) {
-        ErrorNormName::Factors => ErrorNorm::Factors,
-        ErrorNormName::Product => ErrorNorm::Product,
-    };
-    Ok(FlowMethod::Adaptive { pair, tolerance: ToleranceSpec { rtol, atol, norm } })
-}
-
 fn cross_check(key: &str, table: &mut TrajectoryTable) -> Result<Option<f64>, Flaw> {
-    if table.flow.is_none() {
+    let is_flow = table.flow.is_some() || table.modified_flow.is_some();
+    if !is_flow {
         absent(&format!("{key}.cross_check"), &table.cross_check, "only flows can be integrated a second time; remove it")?;
     }
-    let asked = fill(&mut table.cross_check, false);
-    if table.flow.is_none() {
-        table.cross_check = None;
-    }
+    let asked = is_flow && fill(&mut table.cross_check, false);
     let key = format!("{key}.cross_check_tolerance");
     if !asked {
         absent(&key, &table.cross_check_tolerance, "there is no cross-check; set cross_check = true on a flow, or remove it")?;
@@ -153,7 +93,8 @@ fn cross_check(key: &str, table: &mut TrajectoryTable) -> Result<Option<f64>, Fl
     if let Some(tolerance) = &table.cross_check_tolerance {
         return positive(&key, tolerance).map(Some);
     }
-    match table.flow.as_ref().and_then(|flow| flow.value.rtol.as_ref()) {
+    let flow_rtol = table.flow.as_ref().and_then(|flow| flow.value.rtol.as_ref());
+    match flow_rtol.or_else(|| table.modified_flow.as_ref().and_then(|flow| flow.value.rtol.as_ref())) {
         Some(rtol) => Ok(Some(fill(&mut table.cross_check_tolerance, 1000.0 * rtol.value))),
         None => {
             let span = span_of(&table.cross_check).unwrap_or_default();
@@ -162,11 +103,21 @@ fn cross_check(key: &str, table: &mut TrajectoryTable) -> Result<Option<f64>, Fl
     }
 }
 
+/// Whether a flow's own error is to be bounded.
+fn certify(key: &str, table: &mut TrajectoryTable) -> Result<bool, Flaw> {
+    if table.flow.is_none() {
+        let reason = "only a table `flow` is compared with its own vector field; remove it";
+        absent(&format!("{key}.certify"), &table.certify, reason)?;
+        return Ok(false);
+    }
+    Ok(fill(&mut table.certify, false))
+}
+
 fn initialisations(
     key: &str,
     span: &Span,
     table: &mut TrajectoryTable,
-    context: &Context,
+    context: &Context<'_>,
 ) -> Result<(InitKind, Axis<f64>, Axis<u64>), Flaw> {
     let Some(init) = &mut table.init else {
         let Some(init) = context.shared.init else {
