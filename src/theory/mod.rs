@@ -4,14 +4,14 @@
 //! neither overflow at large times nor lose digits at tiny initial sizes (`s₀ = 1e-20` and below).
 
 pub mod certificate;
-mod deviation_bound;
 mod closed_form;
+mod deviation_bound;
 mod escape;
 mod modes;
 mod riccati;
 
-pub use deviation_bound::{Envelope, Measured, deviation_bound, envelopes, first_order_estimate, product_bound};
 pub use closed_form::{ClosedForm, ClosedFormError};
+pub use deviation_bound::{Envelope, Measured, deviation_bound, envelopes, first_order_estimate, product_bound};
 pub use escape::{descent_rate, effective_initial_size, escape_time, gaussian_escape_time, predicted_escape_time, signal};
 pub use modes::{balanced_mode, imbalanced_growth, imbalanced_mode};
 pub use riccati::{balanced_product, signal_block, symmetric_product};
