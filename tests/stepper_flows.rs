@@ -263,7 +263,7 @@ fn a_linear_field_takes_the_same_steps_at_every_scale() {
             let start = |scale: f64| State::from_factors(&Matrix::from_element(1, 1, scale), &Matrix::from_element(1, 1, 0.3 * scale));
             let expected = history(method.clone(), start(1.0), 20.0, &mut Field::new(rate));
             for power in [-300, 200] {
-                let scaled = history(method, start(2f64.powi(power)), 20.0, &mut Field::new(rate));
+                let scaled = history(method.clone(), start(2f64.powi(power)), 20.0, &mut Field::new(rate));
                 assert_eq!(scaled, expected, "{pair:?} {norm:?} 2^{power}");
             }
             // Where squares would underflow or overflow norms are scaled, and rounded otherwise: ε times weights of size ten over rtol
