@@ -65,7 +65,10 @@ mod tests {
             words,
             [0x38d1_5135_7b9d_ea87, 0xaaae_84aa_878c_7768, 0x3434_9c9a_f2aa_2ae5, 0x1d06_9d21_34ce_795c, 0x7063_05e0_38bd_c058]
         );
-        assert_eq!(normals, [0xbfea_7b57_64c6_eb98, 0x3fe2_2b00_1f04_b899, 0xbfdd_3e5a_ee42_d584, 0xbff6_2a6f_fcf7_2b4f]);
+        assert_eq!(
+            normals,
+            [0xbfea_7b57_64c6_eb98, 0x3fe2_2b00_1f04_b899, 0xbfdd_3e5a_ee42_d584, 0xbff6_2a6f_fcf7_2b4f, 0xbfcc_7463_8f5b_982d]
+        );
     }
 
     #[test]

@@ -145,36 +145,6 @@ fn resuming_with_another_configuration_is_refused() {
     assert_eq!(common::read(&scratch.path("part"), "trajectories.csv"), before);
 }
 
-/// A signal during the cross-check finds every trajectory ended; the run is interrupted all the same.
-#[test]
-fn a_run_interrupted_in_its_cross_check_makes_up_for_it() {
-    let text = TINY[..TINY.find("[[trajectory]]\nname = \"gd\"").unwrap()]
-        .replace("rows = 12", "rows = 60")
-        .replace("cols = 10", "cols = 50")
-        .replace("measurements = 150", "measurements = 1500")
-        .replace("horizon = 10.0", "horizon = 60.0")
-        .replace("name = \"flow\"", "name = \"flow\"\ncross_check = true");
-    let scratch = Scratch::new();
-    let begin = Instant::now();
-    let whole = scratch.run(&text, "whole", &[]);
-    let time = begin.elapsed();
-    scratch.write("part.toml", &text);
-    let part = scratch.path("part");
-    let caught = (0..12).any(|attempt| {
-        // The cross-check comes last and takes most of the time.
-        let after = time.mul_f64([0.7, 0.8, 0.6, 0.9][attempt % 4]);
-        let output = run_and_signal(&scratch, &["run", "part.toml", "-o", "part", "--force"], "-TERM", after);
-        output.status.code() == Some(75) && outcome(&manifest(&part), "flow").contains("completed")
-    });
-    assert!(caught, "no signal came during the cross-check");
-    assert_eq!(manifest(&part)["status"], "interrupted");
-    let output = scratch.pgflow(&["run", "part.toml", "-o", "part", "--resume"]);
-    expect_code(&output, 0);
-    assert!(common::stdout(&output).contains("cross-check"), "{}", common::stdout(&output));
-    assert_eq!(common::trajectory(&manifest(&part), "flow")["cross_check"], common::trajectory(&manifest(&whole), "flow")["cross_check"]);
-    assert_eq!(names(&part), names(&whole));
-}
-
 #[test]
 fn resuming_what_has_finished_says_so_in_the_format_asked_for() {
     let scratch = Scratch::new();

@@ -3,7 +3,7 @@
 // Helpers outside the test functions panic like them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use pgflow::config::DEFAULT_COLUMNS;
+use pgflow::config::COLUMNS;
 use pgflow::dynamics::State;
 use pgflow::linalg::*;
 use pgflow::observe::*;
@@ -120,7 +120,7 @@ fn record(observers: &mut Observers, instance: &Instance, state: &State, t: f64,
 
 /// All default columns of one state, its own start.
 fn at_start(instance: &Instance, state: &State) -> Recorded {
-    let mut observers = Observers::new(DEFAULT_COLUMNS, instance, state).unwrap();
+    let mut observers = Observers::new(COLUMNS, instance, state).unwrap();
     record(&mut observers, instance, state, 0.0, 0.0)
 }
 
@@ -193,7 +193,7 @@ fn imbalance_is_the_norm_of_an_explicit_lambda() {
     };
     for scale in [1.0, 1e-10, 1e-100] {
         let (start, later) = (state(6, 5, 8, scale), State::from_factors(&(gaussian(6, 8, 30) * scale), &(gaussian(5, 8, 31) * scale)));
-        let mut observers = Observers::new(DEFAULT_COLUMNS, &instance, &start).unwrap();
+        let mut observers = Observers::new(COLUMNS, &instance, &start).unwrap();
         let first = record(&mut observers, &instance, &start, 0.0, 0.0);
         close(first.value("imbalance"), singular_values(&lambda(&start)).unwrap()[0], 1e-13);
         assert_eq!(first.value("imbalance_drift"), 0.0);
@@ -346,8 +346,11 @@ fn without_a_target_or_with_unknown_noise_the_columns_that_need_them_are_empty()
     assert_eq!(at_start(&instance, &z).get("rip_error"), None);
     instance.target = None;
     let recorded = at_start(&instance, &z);
-    for column in DEFAULT_COLUMNS {
-        let needs_target = ["residual_fro", "residual_op", "relative_error", "angle_left", "angle_right", "rip_error"].contains(column);
+    for column in COLUMNS {
+        let needs_target =
+            ["residual_fro", "residual_op", "relative_error", "angle_left", "angle_right", "rip_error", "phase"].contains(column);
+        let families = ["signal_", "nuisance_", "misalignment", "perturbation"];
+        let needs_target = needs_target || families.iter().any(|family| column.starts_with(family));
         assert_eq!(recorded.get(column).is_none(), needs_target, "{column}");
     }
     assert_eq!(recorded.spectrum.unwrap().len(), 4);
@@ -366,7 +369,7 @@ fn the_zero_state_and_states_that_are_not_finite_leave_holes_but_do_not_fail() {
         assert_eq!(zero.get(column), None, "{column}");
     }
     assert_eq!(zero.spectrum.unwrap(), vec![0.0; 4]);
-    let mut observers = Observers::new(DEFAULT_COLUMNS, &instance, &state(6, 5, 4, 1.0)).unwrap();
+    let mut observers = Observers::new(COLUMNS, &instance, &state(6, 5, 4, 1.0)).unwrap();
     for bad in [f64::NAN, f64::INFINITY, 1e200, 1e308] {
         let mut broken = state(6, 5, 4, 1.0);
         broken.as_mut_slice()[5] = bad;
@@ -397,11 +400,11 @@ fn columns_come_in_the_order_asked_for_and_do_not_depend_on_each_other() {
         // The spectrum has a table of its own, whatever the columns.
         assert_eq!(recorded.spectrum, all.spectrum, "{column}");
     }
-    let mut reversed: Vec<&str> = DEFAULT_COLUMNS.to_vec();
+    let mut reversed: Vec<&str> = COLUMNS.to_vec();
     reversed.reverse();
     let recorded = record(&mut Observers::new(&reversed, &instance, &z).unwrap(), &instance, &z, 0.0, 0.0);
     assert_eq!(recorded.values.iter().rev().collect::<Vec<_>>(), all.values.iter().collect::<Vec<_>>());
-    assert!(known_columns().all(|column| DEFAULT_COLUMNS.contains(&column)) && known_columns().count() == DEFAULT_COLUMNS.len());
+    assert!(known_columns().all(|column| COLUMNS.contains(&column)) && known_columns().count() == COLUMNS.len());
 }
 
 #[test]
@@ -446,7 +449,7 @@ fn a_sample_of_side_one_hundred_costs_well_under_ten_milliseconds() {
         {
             println!("width {width}: {} {:.3} ms", family[0], cost(family));
         }
-        let all = cost(DEFAULT_COLUMNS);
+        let all = cost(COLUMNS);
         println!("width {width}: all {all:.3} ms");
         assert!(all < 10.0);
     }

@@ -4,9 +4,10 @@
 
 mod stepper_support;
 
-use pgflow::config::{ErrorNorm, FlowMethod, Method, Pair, ToleranceSpec};
+use pgflow::config::{BoundSpec, Direction, ErrorNorm, FlowMethod, Form, Law, Method, Pair, PerturbationSpec, RelativeTo, ToleranceSpec};
 use pgflow::dynamics::{GradientFlow, ModifiedFlow, State};
 use pgflow::linalg::{Matrix, thin_svd};
+use pgflow::problem::{Instance, Target};
 use pgflow::sensing::Identity;
 use pgflow::stepper::{Solo, StepEvent, build};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -99,5 +100,40 @@ fn the_modified_flow_allocates_nothing_and_spectral_steps_only_their_decompositi
         let (count, steps) = allocations(&method, &mut GradientFlow, &initial, &target);
         assert_eq!(count, steps * decomposition, "{method:?}");
         assert_eq!(steps, 49);
+    }
+}
+
+/// The laws that promise it: what they need, they make at the beginning.
+#[test]
+fn perturbed_flows_allocate_nothing() {
+    let entry = |i: usize, j: usize| ((7 * i + 3 * j) % 5) as f64 * 0.1 + 0.05;
+    let target = Matrix::from_fn(40, 30, entry);
+    let initial = State::from_factors(&Matrix::from_fn(40, 12, entry), &Matrix::from_fn(30, 12, entry));
+    let (data, operator) = (target.as_slice().to_vec(), Box::new(Identity::new(40, 30)));
+    let target = Some(Target::from_matrix(target, None).unwrap());
+    let instance = Instance { target, operator, data, noise_adjoint: None };
+    let laws = [
+        Law::Constant { direction: Direction::Flat },
+        Law::Rotating { period: 0.3 },
+        Law::Smooth { correlation_time: 0.2 },
+        Law::OrnsteinUhlenbeck { correlation_time: 0.2, resolution: 0.05 },
+    ];
+    for law in laws {
+        for form in [Form::Shared, Form::Additive, Form::TwoSided, Form::Lifted] {
+            let bound = Some(BoundSpec { bound: 0.1, relative_to: RelativeTo::SigmaR });
+            let spec = PerturbationSpec { form, bound, seed: 1, law: law.clone() };
+            let mut field = pgflow::perturbation::build(&spec, &instance, initial.shape(), 1.0).unwrap();
+            let tolerance = ToleranceSpec { rtol: 1e-7, atol: 0.0, norm: ErrorNorm::Factors };
+            let flow = Method::Flow(FlowMethod::Adaptive { pair: Pair::Dop853, tolerance });
+            let mut stepper = build(&flow, initial.clone(), 1.0, None);
+            let mut solo = Solo::new(instance.operator.as_ref(), &instance.data);
+            solo.advance(&mut *stepper, &mut field);
+            let before = ALLOCATIONS.with(Cell::get);
+            while !stepper.finished() {
+                assert_eq!(solo.advance(&mut *stepper, &mut field), StepEvent::Arrived);
+            }
+            assert!(stepper.counts().accepted >= 3);
+            assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0, "{law:?} {form:?}");
+        }
     }
 }

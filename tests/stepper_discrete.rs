@@ -50,7 +50,10 @@ fn cayley(s: &Matrix) -> Matrix {
 type DenseFunction = fn(&Matrix) -> Matrix;
 
 /// A method from its step, and the matrix function that it applies.
-fn spectral_methods() -> [(fn(f64) -> Method, DenseFunction); 2] {
+/// A method by its step size, and what its step is as a function of `η sym(N)`.
+type SpectralMethod = (fn(f64) -> Method, DenseFunction);
+
+fn spectral_methods() -> [SpectralMethod; 2] {
     [(|step| Method::Exponential { step }, exponential), (|step| Method::Cayley { step }, cayley)]
 }
 

@@ -16,10 +16,49 @@ pub const COLUMNS: &[&str] = &[
     "angle_right",
     "rip_error",
     "energy_defect",
+    "signal_min",
+    "signal_gap",
+    "nuisance_left",
+    "nuisance_right",
+    "misalignment",
+    "perturbation",
+    "perturbation_measurement",
+    "perturbation_noise",
+    "perturbation_motion",
+    "perturbation_discretisation",
+    "perturbation_imposed",
+    "perturbation_integral",
+    "phase",
 ];
 
-/// What `observables = ["default"]` stands for, in this order.
-pub const DEFAULT_COLUMNS: &[&str] = COLUMNS;
+/// What `observables = ["default"]` stands for, in this order: all but those that cost more than a sample's own application, or that few ask for.
+pub const DEFAULT_COLUMNS: &[&str] = &[
+    "loss",
+    "grad_norm",
+    "residual_fro",
+    "residual_op",
+    "relative_error",
+    "train_error",
+    "imbalance",
+    "imbalance_drift",
+    "effective_rank",
+    "numerical_rank",
+    "angle_left",
+    "angle_right",
+    "rip_error",
+    "energy_defect",
+    "signal_min",
+    "signal_gap",
+    "nuisance_left",
+    "nuisance_right",
+    "misalignment",
+    "perturbation",
+    "perturbation_measurement",
+    "perturbation_noise",
+    "perturbation_motion",
+    "perturbation_discretisation",
+    "perturbation_imposed",
+];
 
 /// The word that stands for [`DEFAULT_COLUMNS`].
 pub(super) const DEFAULT: &str = "default";

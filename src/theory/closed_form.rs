@@ -297,8 +297,8 @@ fn decoupled(target: &Target, initial: &State) -> Result<Option<Vec<Mode>>, Clos
         }
     }
     let mode = |i: usize| {
-        let (a, b) = (a.columns(i, 1), b.columns(i, 1));
-        Mode { sum: &a + &b, difference: &a - &b }
+        let (a, b) = (a.columns(i, 1).into_owned(), b.columns(i, 1).into_owned());
+        Mode { sum: &a + &b, difference: a - b }
     };
     let modes: Vec<Mode> = (0..target.rank()).map(mode).collect();
     let underflows = |x: &Matrix| frobenius(x) > 0.0 && inner(x, x) < f64::MIN_POSITIVE;

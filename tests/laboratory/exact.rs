@@ -145,8 +145,7 @@ fn restoring_gives_the_same_bits_and_interpolation_the_same_solution() {
         let mut stepper = new();
         let mut out = start.clone();
         drive(&mut stepper, &mut GradientFlow, &*instance.operator, &instance.data, |stepper| {
-            let end = if stepper.t() == 7.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-            end
+            if stepper.t() == 7.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .unwrap();
         stepper.request_interpolant();

@@ -302,7 +302,8 @@ fn every_form_is_replayed_from_its_own_arrays() {
     let directory = tempfile::tempdir().unwrap();
     let instance = full_observation(target(2, 3, &[2.0], 3));
     let state = small_start(2, 3, 4, 0.5, 1);
-    let arrays: [(Form, &[(&str, [usize; 3])]); 4] = [
+    type Arrays = &'static [(&'static str, [usize; 3])];
+    let arrays: [(Form, Arrays); 4] = [
         (Form::Shared, &[("e", [1, 2, 3])]),
         (Form::TwoSided, &[("e1", [1, 2, 3]), ("e2", [1, 2, 3])]),
         (Form::Additive, &[("p", [1, 5, 4])]),

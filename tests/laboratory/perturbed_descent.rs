@@ -52,7 +52,7 @@ fn between_its_steps_the_flow_is_the_chord() {
     let record = Lab::new(2.05, 42).perturbed("as_descent", as_descent(0.1), 1e-12).run(&instance, &start);
     let descent = states(&Lab::new(2.1, 22).descent("gd", 0.1).run(&instance, &start), "gd");
     for (k, state) in states(&record, "as_descent").iter().enumerate() {
-        let (before, after) = (&descent[k / 2], &descent[(k + 1) / 2]);
+        let (before, after) = (&descent[k / 2], &descent[k.div_ceil(2)]);
         let expected = (before.matrix() + after.matrix()) * 0.5;
         let deviation = (state.matrix() - &expected).norm() / expected.norm();
         assert!(deviation < 1e-9, "sample {k}: {deviation:e}");

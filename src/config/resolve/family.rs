@@ -4,6 +4,9 @@ use crate::config::error::Flaw;
 use crate::config::located::{Located, Span};
 use crate::config::values::OneOrMany;
 
+/// Names and values of the parameters that were written as lists.
+pub(super) type Labels = Vec<(&'static str, String)>;
+
 /// The values of one parameter, and whether they were written as a list.
 pub(super) struct Axis<T> {
     pub values: Vec<T>,

@@ -1,7 +1,7 @@
 //! Methods, and the families that their parameters make.
 
 use super::checks::{absent, exactly_one, not_negative, positive_at, span_of};
-use super::family::{Axis, number};
+use super::family::{Axis, Labels, number};
 use super::perturbation::{Surroundings, perturbations};
 use crate::config::error::Flaw;
 use crate::config::experiment::{ErrorNorm, FlowMethod, Method, Pair, ToleranceSpec};
@@ -12,7 +12,7 @@ use crate::config::values::OneOrMany;
 /// A method, with the parameters that were written as lists.
 pub(super) struct Member {
     pub method: Method,
-    pub labels: Vec<(&'static str, String)>,
+    pub labels: Labels,
 }
 
 /// Every method of a family; exactly one kind.

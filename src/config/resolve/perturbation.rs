@@ -1,7 +1,7 @@
 //! Perturbations of flows.
 
 use super::checks::{absent, exactly_one, not_negative_at, path, positive, span_of};
-use super::family::{Axis, number};
+use super::family::{Axis, Labels, number};
 use super::methods::step_size;
 use crate::config::error::Flaw;
 use crate::config::experiment::{Against, BoundSpec, Direction, Form, Interpolation, Law, PerturbationSpec, RelativeTo};
@@ -30,7 +30,7 @@ pub(super) fn perturbations(
     key: &str,
     table: &mut Located<PerturbationTable>,
     around: &Surroundings<'_>,
-) -> Result<Vec<(PerturbationSpec, Vec<(&'static str, String)>)>, Flaw> {
+) -> Result<Vec<(PerturbationSpec, Labels)>, Flaw> {
     let span = table.span.clone();
     let table = &mut table.value;
     let law = law(key, &span, table, around)?;
@@ -40,7 +40,7 @@ pub(super) fn perturbations(
     let mut members = Vec::new();
     for &bound in &bounds.values {
         for &seed in &seeds.values {
-            let mut labels = Vec::new();
+            let mut labels = Labels::new();
             if let Some(bound) = bound.filter(|_| bounds.is_listed()) {
                 labels.push(("bound", number(bound.bound)));
             }
