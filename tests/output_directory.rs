@@ -21,6 +21,7 @@ fn manifest(directory: &Path, configuration: &str, outcome: Outcome) {
         family: "gd".into(),
         method: "gradient_descent".into(),
         step_size: None,
+        modified_step: None,
         init: String::new(),
         rows: vec![],
         spectrum: vec![],

@@ -20,6 +20,7 @@ fn trajectory(name: &str, outcome: Outcome) -> TrajectoryRecord {
         family: "gd".into(),
         method: "gradient_descent".into(),
         step_size: Some(0.1),
+        modified_step: None,
         init: String::new(),
         rows: vec![
             Row { step: Some(0), t: 0.0, values: vec![Some(0.1), None] },

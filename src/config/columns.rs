@@ -29,6 +29,8 @@ pub const COLUMNS: &[&str] = &[
     "perturbation_imposed",
     "perturbation_integral",
     "phase",
+    "sharpness",
+    "curvature_min",
 ];
 
 /// What `observables = ["default"]` stands for, in this order: all but those that cost more than a sample's own application, or that few ask for.

@@ -280,6 +280,14 @@ impl Method {
         }
     }
 
+    /// `η` of the descent that a flow follows to second order, for modified flows.
+    pub fn modified_step(&self) -> Option<f64> {
+        match *self {
+            Method::ModifiedFlow { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
     /// The integrator, for flows.
     pub fn integrator(&self) -> Option<FlowMethod> {
         match *self {

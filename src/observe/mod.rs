@@ -3,6 +3,7 @@
 //! A new family is one file with an [`Observer`] and one line in the table of `observers.rs`.
 
 mod angles;
+mod curvature;
 mod energy;
 mod imbalance;
 mod loss;
@@ -14,6 +15,7 @@ mod sample;
 mod signal;
 mod spectrum;
 
+pub use curvature::Curvature;
 pub use observers::{ObserveError, Observer, ObserverMemory, Observers, known_columns};
 pub use perturbation::{Budget, Motion, StepPath, budget, flow_norm};
 pub use sample::{Sample, Shared};

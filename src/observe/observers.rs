@@ -1,6 +1,6 @@
 //! The observers of one trajectory.
 
-use super::{Motion, Sample, Shared, angles, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum};
+use super::{Motion, Sample, Shared, angles, curvature, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum};
 use crate::dynamics::State;
 use crate::problem::Instance;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ pub enum ObserveError {
 type Build = fn(&Instance, &State, Motion) -> Box<dyn Observer>;
 
 /// Every family: its columns, and how it begins from the instance and the trajectory's initial state.
-const FAMILIES: [(&[&str], Build); 10] = [
+const FAMILIES: [(&[&str], Build); 11] = [
     (&loss::COLUMNS, |instance, _, _| Box::new(loss::Loss::new(instance))),
     (&residual::COLUMNS, |instance, _, _| Box::new(residual::Residual::new(instance))),
     (&imbalance::COLUMNS, |_, initial, _| Box::new(imbalance::Imbalance::new(initial))),
@@ -75,6 +75,7 @@ const FAMILIES: [(&[&str], Build); 10] = [
     (&signal::COLUMNS, |_, _, _| Box::new(signal::Signal)),
     (&perturbation::COLUMNS, |_, _, motion| Box::new(perturbation::Perturbation { motion })),
     (&perturbation::INTEGRAL, |_, _, _| Box::new(perturbation::PerturbationIntegral)),
+    (&curvature::COLUMNS, |_, _, _| Box::new(curvature::CurvatureColumns)),
 ];
 
 /// Every column that can be asked for.
@@ -157,6 +158,11 @@ impl Observers {
         let steps: Vec<u64> = undefined.filter_map(|(step, _)| step).collect();
         let first = steps.first()?;
         Some(format!("η‖N‖ ≥ 1 at {} recorded steps, first at step {first}: the perturbation is undefined there", steps.len()))
+    }
+
+    /// Where the columns of [`Curvature::extremes`](super::Curvature::extremes) stand.
+    pub fn curvature_columns(&self) -> [Option<usize>; 2] {
+        curvature::COLUMNS.map(|name| self.columns.iter().position(|column| column == name))
     }
 
     /// Where its column stands.

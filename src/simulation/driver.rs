@@ -375,6 +375,7 @@ fn trajectory(
         family: spec.family.clone(),
         method: stepper::method_name(&spec.method).into(),
         step_size: spec.method.step_size(),
+        modified_step: spec.method.modified_step(),
         init: format!("{:?}", spec.init),
         rows: vec![],
         spectrum: vec![],

@@ -27,22 +27,41 @@ pub fn sup_deviation(record: &RunRecord, reference: &str, trajectory: &str) -> O
 }
 
 /// One fit for every reference and kind of descents — same method, same start — with at least two step sizes, where all have ended well
-/// and deviate at all.
+/// and deviate at all. A family of modified flows is one reference: each member is held against the descent of its own step size.
 pub fn fit_orders(record: &RunRecord) -> Vec<OrderFit> {
     let find = |name: &str| record.trajectories.iter().find(|t| t.name == name);
-    let mut groups: Vec<(&TrajectoryRecord, Vec<&TrajectoryRecord>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for row in &record.comparison {
         let (Some(reference), Some(other)) = (find(&row.reference), find(&row.trajectory)) else { continue };
-        let fits = |(known, members): &&mut (&TrajectoryRecord, Vec<&TrajectoryRecord>)| {
-            known.name == reference.name && members.first().is_some_and(|first| first.method == other.method && first.init == other.init)
-        };
-        match groups.iter_mut().find(fits) {
-            None => groups.push((reference, vec![other])),
-            Some((_, members)) if members.iter().all(|member| member.name != other.name) => members.push(other),
+        if reference.modified_step.is_some() && reference.modified_step != other.step_size {
+            continue;
+        }
+        match groups.iter_mut().find(|group| group.takes(reference, other)) {
+            None => groups.push(Group { reference: reference_label(reference), pairs: vec![(reference, other)] }),
+            Some(group) if group.pairs.iter().all(|(known, member)| (&known.name, &member.name) != (&reference.name, &other.name)) => {
+                group.pairs.push((reference, other));
+            }
             Some(_) => {}
         }
     }
-    groups.iter().filter_map(|(reference, members)| fit(record, reference, members)).collect()
+    groups.iter().filter_map(|group| fit(record, group)).collect()
+}
+
+/// Pairs of a reference and a descent that belong to one fit.
+struct Group<'a> {
+    reference: String,
+    pairs: Vec<(&'a TrajectoryRecord, &'a TrajectoryRecord)>,
+}
+
+impl Group<'_> {
+    fn takes(&self, reference: &TrajectoryRecord, other: &TrajectoryRecord) -> bool {
+        let like = |(_, first): &(&TrajectoryRecord, &TrajectoryRecord)| first.method == other.method && first.init == other.init;
+        self.reference == reference_label(reference) && self.pairs.first().is_some_and(like)
+    }
+}
+
+fn reference_label(reference: &TrajectoryRecord) -> String {
+    if reference.modified_step.is_some() { without_step(&reference.name) } else { reference.name.clone() }
 }
 
 /// The name of a family's member without its step size: members of equal rest differ in the step alone.
@@ -53,11 +72,11 @@ fn without_step(name: &str) -> String {
 }
 
 /// What the members have in common by name, or else their method.
-fn label(members: &[&TrajectoryRecord]) -> String {
-    let names: Vec<String> = members.iter().map(|member| without_step(&member.name)).collect();
+fn label(pairs: &[(&TrajectoryRecord, &TrajectoryRecord)]) -> String {
+    let names: Vec<String> = pairs.iter().map(|(_, member)| without_step(&member.name)).collect();
     match names.first() {
         Some(first) if names.iter().all(|name| name == first) => first.clone(),
-        _ => members.first().map_or_else(String::new, |member| member.method.clone()),
+        _ => pairs.first().map_or_else(String::new, |(_, member)| member.method.clone()),
     }
 }
 
@@ -65,16 +84,18 @@ fn ended_well(trajectory: &TrajectoryRecord) -> bool {
     trajectory.outcome.is_some_and(|outcome| outcome.is_success())
 }
 
-fn fit(record: &RunRecord, reference: &TrajectoryRecord, members: &[&TrajectoryRecord]) -> Option<OrderFit> {
-    let mut points: Vec<(f64, f64)> = members
+fn fit(record: &RunRecord, group: &Group<'_>) -> Option<OrderFit> {
+    let mut points: Vec<(f64, f64)> = group
+        .pairs
         .iter()
-        .filter(|member| ended_well(member) && ended_well(reference))
-        .filter_map(|member| Some((member.step_size?, sup_deviation(record, &reference.name, &member.name)?)))
+        .filter(|(reference, member)| ended_well(member) && ended_well(reference))
+        .filter_map(|(reference, member)| Some((member.step_size?, sup_deviation(record, &reference.name, &member.name)?)))
         .filter(|&(_, deviation)| deviation > 0.0 && deviation.is_finite())
         .collect();
     points.sort_by(|a, b| b.0.total_cmp(&a.0));
     let distinct = points.windows(2).any(|pair| pair[0].0 != pair[1].0);
-    distinct.then(|| OrderFit { reference: reference.name.clone(), family: label(members), slope: slope(&points), points })
+    let (reference, family) = (group.reference.clone(), label(&group.pairs));
+    distinct.then(|| OrderFit { reference, family, slope: slope(&points), points })
 }
 
 fn slope(points: &[(f64, f64)]) -> f64 {

@@ -2,6 +2,8 @@
 
 use super::record::Row;
 use crate::dynamics::State;
+use crate::observe::Curvature;
+use crate::sensing::Question;
 use serde::{Deserialize, Serialize};
 
 /// Nodes and weights of the Gauss–Legendre rule of three points on `[0, 1]`: exact for polynomials of degree 5.
@@ -17,6 +19,18 @@ pub(super) struct Pending {
     /// What the field remembered when the point was taken; empty where nobody looks at what is imposed.
     pub memory: Vec<f64>,
     pub purpose: Purpose,
+    /// The search that asks, for [`Purpose::Curvature`].
+    pub search: Option<Box<Curvature>>,
+}
+
+impl Pending {
+    /// What is asked at the point.
+    pub fn question(&self) -> Question<'_> {
+        match &self.search {
+            Some(search) => search.question(),
+            None => Question::residual(self.state.left(), self.state.right()),
+        }
+    }
 }
 
 /// What a point is taken for.
@@ -24,6 +38,8 @@ pub(super) struct Pending {
 pub(super) enum Purpose {
     /// A row of the tables.
     Record,
+    /// The curvature there, for a row of the tables that is made already.
+    Curvature { row: usize },
     /// A node of the quadrature of `∫‖𝓔‖dt` over an interval that ends at `end`.
     Quadrature { end: f64, weight: f64 },
 }

@@ -62,6 +62,8 @@ pub struct TrajectoryRecord {
     pub method: String,
     /// `η`, for descents.
     pub step_size: Option<f64>,
+    /// `η` of the descent that it follows, for modified flows.
+    pub modified_step: Option<f64>,
     /// Its initialisation, described: trajectories with equal descriptions start from the same state.
     pub init: String,
     /// Rows of `trajectories.csv`.

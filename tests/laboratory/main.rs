@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod closed_forms;
+mod curvature;
 mod determinism;
 mod discretisation;
 mod escape;

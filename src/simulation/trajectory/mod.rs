@@ -1,15 +1,17 @@
 //! One trajectory in the lockstep: its stepper, the samples it takes, what it records.
 
+mod sampling;
+
 use super::comparison::Waiting;
-use super::pending::{GAUSS, Integral, Pending, Purpose};
-use super::record::{Row, Snapshots, SpectrumRow, TrajectoryRecord};
+use super::pending::{Integral, Pending, Purpose};
+use super::record::{Snapshots, TrajectoryRecord};
 use super::schedule::{Due, Schedule, Side};
 use super::{Outcome, stop};
 use crate::config::{Stop, TrajectorySpec};
-use crate::dynamics::{Blocks, State, VectorField};
-use crate::observe::{Motion, ObserveError, ObserverMemory, Observers, Sample};
+use crate::dynamics::{State, VectorField};
+use crate::observe::{ObserveError, ObserverMemory, Observers};
 use crate::problem::Instance;
-use crate::sensing::{Answer, BATCH, Question};
+use crate::sensing::{Answer, Question};
 use crate::stepper::{Failure, StepEvent, Stepper, StepperState};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -148,10 +150,7 @@ impl Trajectory {
     pub fn question(&self, index: usize) -> Question<'_> {
         match index.checked_sub(usize::from(self.waits_for_step())) {
             None => self.stepper.question(self.field.as_ref()),
-            Some(sample) => {
-                let state = &self.pending[sample].state;
-                Question::residual(state.left(), state.right())
-            }
+            Some(sample) => self.pending[sample].question(),
         }
     }
 
@@ -160,7 +159,11 @@ impl Trajectory {
         self.record.operator_passes += answers.len() as u64;
         let (step, samples) = answers.split_at(usize::from(self.waits_for_step()).min(answers.len()));
         let waiting = std::mem::take(&mut self.pending);
-        for (sample, answer) in waiting.into_iter().zip(samples) {
+        for (mut sample, answer) in waiting.into_iter().zip(samples) {
+            if self.searches_on(&mut sample, answer) {
+                self.pending.push(sample);
+                continue;
+            }
             self.look(&sample, answer, shared);
             self.spare.push(sample.state);
         }
@@ -293,115 +296,6 @@ impl Trajectory {
     fn interpolants_due(&self) -> bool {
         let t = self.stepper.t();
         self.dues_until(t).iter().any(|due| due.t < t) || self.integrates_flow() && self.integral.until < t
-    }
-
-    fn integrates_flow(&self) -> bool {
-        self.observers.integrates() && self.observers.motion() == Motion::Flow
-    }
-
-    /// What the field remembers, if somebody will look at what it imposes.
-    fn field_memory(&self) -> Vec<f64> {
-        if self.observers.looks_at_perturbation() { self.field.memory() } else { Vec::new() }
-    }
-
-    /// The point that was reached last.
-    fn here(&self, purpose: Purpose) -> Pending {
-        let (state, dissipation) = (self.stepper.state().clone(), self.stepper.dissipation());
-        Pending { step: self.step_number(), t: self.stepper.t(), state, dissipation, memory: self.field_memory(), purpose }
-    }
-
-    /// A point inside the last step.
-    fn inside(&mut self, t: f64, purpose: Purpose) -> Pending {
-        let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
-        let dissipation = self.stepper.interpolate(t, &mut state);
-        Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose }
-    }
-
-    /// Takes the nodes of the integral between the last recorded time (or step end) and `end`.
-    fn integrate_until(&mut self, end: f64) {
-        let begin = self.integral.until;
-        if self.integrates_flow() && end > begin {
-            for (node, weight) in GAUSS {
-                let pending = self.inside(begin + node * (end - begin), Purpose::Quadrature { end, weight: weight * (end - begin) });
-                self.pending.push(pending);
-            }
-            self.integral.until = end;
-        }
-    }
-
-    /// Looks at the times inside the last step, until a batch of samples is pending; returns whether all are done.
-    fn interpolate(&mut self) -> bool {
-        let end = self.stepper.t();
-        while let Some(due) = self.schedule.dues().get(self.next_due).filter(|due| due.t < end).cloned() {
-            if self.pending.len() >= BATCH {
-                return false;
-            }
-            self.next_due += 1;
-            if due.record {
-                self.integrate_until(due.t);
-            }
-            let sample = self.inside(due.t, Purpose::Record);
-            if !due.pairs.is_empty() || due.cross_check {
-                self.send(&due, due.t, Arc::new(sample.state.clone()));
-            }
-            match due.record {
-                true => self.pending.push(sample),
-                false => self.spare.push(sample.state),
-            }
-        }
-        self.integrate_until(end);
-        self.pass_dues(end);
-        true
-    }
-
-    fn send(&mut self, due: &Due, t: f64, state: Arc<State>) {
-        for look in &due.pairs {
-            self.outbox.push((look.side, Waiting { step: self.step_number(), t: look.t, state: state.clone() }));
-        }
-        if due.cross_check {
-            self.points.at_recording_times.push((t, State::clone(&state)));
-        }
-    }
-
-    /// After a failure the last finite point becomes a sample, unless it is one already.
-    fn sample_last_point(&mut self) {
-        let t = self.stepper.t();
-        if self.started && !self.record.rows.iter().any(|row| row.t == t) {
-            self.pending.push(self.here(Purpose::Record));
-        }
-    }
-
-    /// Looks at a point, with the operator's answer there.
-    fn look(&mut self, point: &Pending, answer: &Answer, shared: &Shared<'_>) {
-        let residual = shared.instance.target.as_ref().map(|target| &target.matrix - &answer.product);
-        let imposed = self.imposed(point, answer);
-        let Pending { step, t, ref state, dissipation, .. } = *point;
-        let instance = shared.instance;
-        let sample = Sample { instance, t, state, answer, residual: residual.as_ref(), dissipation, imposed: imposed.as_ref() };
-        if let Purpose::Quadrature { end, weight } = point.purpose {
-            self.integral.add(end, self.observers.integrand(&sample).map_or(f64::NAN, |value| weight * value));
-            return;
-        }
-        let (values, spectrum) = self.observers.record(&sample);
-        self.record.rows.push(Row { step, t, values });
-        if let Some(values) = spectrum {
-            self.record.spectrum.push(SpectrumRow { step, t, values });
-        }
-        if let Some(snapshots) = &mut self.record.snapshots {
-            snapshots.push(t, state);
-        }
-    }
-
-    /// What the field imposed at a point: the field has moved on since, and is taken back for a moment.
-    fn imposed(&mut self, point: &Pending, answer: &Answer) -> Option<Blocks> {
-        if point.memory.is_empty() {
-            return None;
-        }
-        let now = self.field.memory();
-        self.field.restore(&point.memory);
-        let imposed = self.field.imposed(point.t, &point.state, answer);
-        self.field.restore(&now);
-        imposed
     }
 
     /// The record with rows in the order of time; of a trajectory that has not ended, as far as it has come.

@@ -1,0 +1,142 @@
+//! What a trajectory looks at: points between steps, the nodes of integrals, searches that go on asking.
+
+use super::{Pending, Purpose, Shared, Trajectory};
+use crate::dynamics::{Blocks, State};
+use crate::observe::{Curvature, Motion, Sample};
+use crate::sensing::{Answer, BATCH};
+use crate::simulation::comparison::Waiting;
+use crate::simulation::pending::GAUSS;
+use crate::simulation::record::{Row, SpectrumRow};
+use crate::simulation::schedule::Due;
+use std::sync::Arc;
+
+impl Trajectory {
+    pub(super) fn integrates_flow(&self) -> bool {
+        self.observers.integrates() && self.observers.motion() == Motion::Flow
+    }
+
+    /// What the field remembers, if somebody will look at what it imposes.
+    pub(super) fn field_memory(&self) -> Vec<f64> {
+        if self.observers.looks_at_perturbation() { self.field.memory() } else { Vec::new() }
+    }
+
+    /// The point that was reached last.
+    pub(super) fn here(&self, purpose: Purpose) -> Pending {
+        let (state, dissipation) = (self.stepper.state().clone(), self.stepper.dissipation());
+        Pending { step: self.step_number(), t: self.stepper.t(), state, dissipation, memory: self.field_memory(), purpose, search: None }
+    }
+
+    /// A point inside the last step.
+    pub(super) fn inside(&mut self, t: f64, purpose: Purpose) -> Pending {
+        let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
+        let dissipation = self.stepper.interpolate(t, &mut state);
+        Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, search: None }
+    }
+
+    /// Takes the nodes of the integral between the last recorded time (or step end) and `end`.
+    pub(super) fn integrate_until(&mut self, end: f64) {
+        let begin = self.integral.until;
+        if self.integrates_flow() && end > begin {
+            for (node, weight) in GAUSS {
+                let pending = self.inside(begin + node * (end - begin), Purpose::Quadrature { end, weight: weight * (end - begin) });
+                self.pending.push(pending);
+            }
+            self.integral.until = end;
+        }
+    }
+
+    /// Looks at the times inside the last step, until a batch of samples is pending; returns whether all are done.
+    pub(super) fn interpolate(&mut self) -> bool {
+        let end = self.stepper.t();
+        while let Some(due) = self.schedule.dues().get(self.next_due).filter(|due| due.t < end).cloned() {
+            if self.pending.len() >= BATCH {
+                return false;
+            }
+            self.next_due += 1;
+            if due.record {
+                self.integrate_until(due.t);
+            }
+            let sample = self.inside(due.t, Purpose::Record);
+            if !due.pairs.is_empty() || due.cross_check {
+                self.send(&due, due.t, Arc::new(sample.state.clone()));
+            }
+            match due.record {
+                true => self.pending.push(sample),
+                false => self.spare.push(sample.state),
+            }
+        }
+        self.integrate_until(end);
+        self.pass_dues(end);
+        true
+    }
+
+    pub(super) fn send(&mut self, due: &Due, t: f64, state: Arc<State>) {
+        for look in &due.pairs {
+            self.outbox.push((look.side, Waiting { step: self.step_number(), t: look.t, state: state.clone() }));
+        }
+        if due.cross_check {
+            self.points.at_recording_times.push((t, State::clone(&state)));
+        }
+    }
+
+    /// After a failure the last finite point becomes a sample, unless it is one already.
+    pub(super) fn sample_last_point(&mut self) {
+        let t = self.stepper.t();
+        if self.started && !self.record.rows.iter().any(|row| row.t == t) {
+            self.pending.push(self.here(Purpose::Record));
+        }
+    }
+
+    /// Looks at a point, with the operator's answer there.
+    pub(super) fn look(&mut self, point: &Pending, answer: &Answer, shared: &Shared<'_>) {
+        let residual = shared.instance.target.as_ref().map(|target| &target.matrix - &answer.product);
+        let imposed = self.imposed(point, answer);
+        let Pending { step, t, ref state, dissipation, .. } = *point;
+        let instance = shared.instance;
+        let sample = Sample { instance, t, state, answer, residual: residual.as_ref(), dissipation, imposed: imposed.as_ref() };
+        if let Purpose::Quadrature { end, weight } = point.purpose {
+            self.integral.add(end, self.observers.integrand(&sample).map_or(f64::NAN, |value| weight * value));
+            return;
+        }
+        if let (Purpose::Curvature { row }, Some(search)) = (point.purpose, &point.search) {
+            for (place, value) in self.observers.curvature_columns().into_iter().zip(search.extremes()) {
+                if let Some(cell) = place.and_then(|place| self.record.rows[row].values.get_mut(place)) {
+                    *cell = value;
+                }
+            }
+            return;
+        }
+        let (values, spectrum) = self.observers.record(&sample);
+        if self.observers.curvature_columns().iter().any(Option::is_some) {
+            let purpose = Purpose::Curvature { row: self.record.rows.len() };
+            let search = Some(Box::new(Curvature::new(state, &answer.matrix)));
+            self.pending.push(Pending { step, t, state: state.clone(), dissipation, memory: vec![], purpose, search });
+        }
+        self.record.rows.push(Row { step, t, values });
+        if let Some(values) = spectrum {
+            self.record.spectrum.push(SpectrumRow { step, t, values });
+        }
+        if let Some(snapshots) = &mut self.record.snapshots {
+            snapshots.push(t, state);
+        }
+    }
+
+    /// Hands an answer to the point's search, if it has one; returns whether that goes on.
+    pub(super) fn searches_on(&self, point: &mut Pending, answer: &Answer) -> bool {
+        let Some(search) = &mut point.search else { return false };
+        search.supply(answer);
+        !search.is_finished()
+    }
+
+    /// What the field imposed at a point: the field has moved on since, and is taken back for a moment.
+    pub(super) fn imposed(&mut self, point: &Pending, answer: &Answer) -> Option<Blocks> {
+        if point.memory.is_empty() {
+            return None;
+        }
+        let now = self.field.memory();
+        self.field.restore(&point.memory);
+        let imposed = self.field.imposed(point.t, &point.state, answer);
+        self.field.restore(&now);
+        imposed
+    }
+}
