@@ -38,7 +38,7 @@ fn instance() -> Result<Instance, Box<dyn Error>> {
 fn trajectory(name: &str, method: Method) -> TrajectorySpec {
     // The initial states are handed to the simulation below; `init` is only what a configuration file would say.
     let init = InitSpec { seed: 0, kind: InitKind::File, scale: 1.0 };
-    TrajectorySpec { name: name.into(), family: name.into(), init, method, cross_check: None, certify: false }
+    TrajectorySpec { name: name.into(), family: name.into(), init, method, cross_check: None }
 }
 
 /// A flow and a descent with step size `step`, recorded and compared.

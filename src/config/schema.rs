@@ -312,10 +312,6 @@ pub(super) struct TrajectoryTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub cross_check_tolerance: Key<f64>,
-    /// Whether a flow's own error is to be bounded, from the defect of its dense output.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = false))]
-    pub certify: Key<bool>,
     /// Gradient flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Key<FlowTable>,

@@ -1,5 +1,6 @@
 //! The driver: trajectories in lockstep, what they record, how they end.
 
+mod assembly;
 mod comparison;
 mod cross_check;
 mod driver;

@@ -77,7 +77,7 @@ impl Lab {
 
     pub fn trajectory(mut self, name: &str, family: &str, method: Method) -> Self {
         let init = InitSpec { seed: 0, kind: InitKind::Gaussian, scale: 1.0 };
-        let spec = TrajectorySpec { name: name.into(), family: family.into(), init, method, cross_check: None, certify: false };
+        let spec = TrajectorySpec { name: name.into(), family: family.into(), init, method, cross_check: None };
         self.experiment.trajectories.push(spec);
         self
     }

@@ -2,8 +2,9 @@
 
 use super::Flaws;
 use crate::config::error::Flaw;
-use crate::config::experiment::{ComparisonSpec, Method, TrajectorySpec};
+use crate::config::experiment::{ComparisonSpec, TrajectorySpec};
 use crate::config::located::{Located, Span};
+use crate::config::method::Method;
 use crate::config::schema::CompareTable;
 
 /// The comparisons asked for; by default every other trajectory with the first flow, if there is a flow.

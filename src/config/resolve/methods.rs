@@ -4,8 +4,9 @@ use super::checks::{absent, exactly_one, not_negative, positive_at, span_of};
 use super::family::{Axis, Labels, number};
 use super::perturbation::{Surroundings, perturbations};
 use crate::config::error::Flaw;
-use crate::config::experiment::{ErrorNorm, FlowMethod, Method, Pair, ToleranceSpec};
+use crate::config::experiment::{ErrorNorm, FlowMethod, Pair, ToleranceSpec};
 use crate::config::located::{Located, Span, fill};
+use crate::config::method::Method;
 use crate::config::schema::{ErrorNormName, FlowTable, MethodName, ModifiedFlowTable, PairName, TrajectoryTable};
 use crate::config::values::OneOrMany;
 

@@ -4,8 +4,8 @@ use super::checks::{absent, exactly_one, not_negative_at, path, positive, span_o
 use super::family::{Axis, Labels, number};
 use super::methods::step_size;
 use crate::config::error::Flaw;
-use crate::config::experiment::{Against, BoundSpec, Direction, Form, Interpolation, Law, PerturbationSpec, RelativeTo};
 use crate::config::located::{Located, Span, fill};
+use crate::config::method::{Against, BoundSpec, Direction, Form, Interpolation, Law, PerturbationSpec, RelativeTo};
 use crate::config::perturbation::{
     AdversarialTable, AgainstName, DirectionName, FormName, InterpolationName, OrnsteinUhlenbeckTable, PerturbationTable, RelativeToName,
 };

@@ -52,7 +52,6 @@ fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context<
     let table = &mut table.value;
     let methods = methods(&key, &span, table, &context.around)?;
     let cross_check = cross_check(&key, table)?;
-    let certify = certify(&key, table)?;
     let (kind, scales, seeds) = initialisations(&key, &span, table, context)?;
     let mut members = Vec::new();
     for member in &methods {
@@ -71,7 +70,6 @@ fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context<
                     init: InitSpec { seed, kind, scale },
                     method: member.method.clone(),
                     cross_check,
-                    certify,
                 });
             }
         }
@@ -101,16 +99,6 @@ fn cross_check(key: &str, table: &mut TrajectoryTable) -> Result<Option<f64>, Fl
             Err(Flaw::missing(key, &span, "rk4 has no rtol to take it from: give the largest relative deviation that passes"))
         }
     }
-}
-
-/// Whether a flow's own error is to be bounded.
-fn certify(key: &str, table: &mut TrajectoryTable) -> Result<bool, Flaw> {
-    if table.flow.is_none() {
-        let reason = "only a table `flow` is compared with its own vector field; remove it";
-        absent(&format!("{key}.certify"), &table.certify, reason)?;
-        return Ok(false);
-    }
-    Ok(fill(&mut table.certify, false))
 }
 
 fn initialisations(

@@ -1,0 +1,90 @@
+//! From an experiment's description to its trajectories, pairs and schedules.
+
+use super::SimulationError;
+use super::comparison::Pair;
+use super::field::field;
+use super::record::{Snapshots, TrajectoryRecord};
+use super::schedule::{Schedule, Side, end_time, own_times, recording_times};
+use super::trajectory::Trajectory;
+use crate::config::{Experiment, Method, TrajectorySpec};
+use crate::dynamics::State;
+use crate::observe::{Motion, Observers};
+use crate::problem::Instance;
+use crate::stepper::{self, Stepper};
+use crate::theory::ClosedForm;
+
+/// Recording times that the cross-check compares at, at most.
+const CROSS_CHECK_TIMES: usize = 20;
+
+/// The pairs of all comparisons, and when each trajectory is looked at.
+pub(super) fn schedules(experiment: &Experiment) -> (Vec<Pair>, Vec<Schedule>) {
+    let times = recording_times(&experiment.record);
+    let specs = &experiment.trajectories;
+    let own: Vec<Vec<f64>> = specs.iter().map(|spec| own_times(&spec.method, &experiment.record, &times)).collect();
+    let cross_checks = |spec: &TrajectorySpec| if spec.cross_check.is_some() { CROSS_CHECK_TIMES } else { 0 };
+    let mut schedules: Vec<Schedule> = specs.iter().zip(&own).map(|(spec, own)| Schedule::new(own, cross_checks(spec))).collect();
+    let mut pairs = Vec::new();
+    let position = |name: &str| specs.iter().position(|spec| spec.name == name);
+    for comparison in &experiment.comparisons {
+        for other in &comparison.against {
+            let (Some(a), Some(b)) = (position(&comparison.reference), position(other)) else { continue };
+            let pair = pairs.len();
+            pairs.push(Pair::new(&comparison.reference, other));
+            schedules[a].add(&own[b], Side { pair, reference: true }, end_time(&specs[a].method, experiment.record.horizon));
+            schedules[b].add(&own[b], Side { pair, reference: false }, f64::INFINITY);
+        }
+    }
+    (pairs, schedules)
+}
+
+/// A trajectory at its beginning.
+pub(super) fn trajectory(
+    experiment: &Experiment,
+    instance: &Instance,
+    spec: &TrajectorySpec,
+    initial: State,
+    schedule: Schedule,
+) -> Result<Trajectory, SimulationError> {
+    let record = &experiment.record;
+    let field = field(&spec.method, instance, initial.shape(), record.horizon)
+        .map_err(|source| SimulationError::Perturbation { trajectory: spec.name.clone(), source })?;
+    let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
+    let stepper = match spec.method {
+        Method::ClosedForm => closed_form(instance, spec, &initial, &schedule)?,
+        _ => stepper::build(&spec.method, initial.clone(), record.horizon, exact_times),
+    };
+    let observers = Observers::with_motion(&record.observables, instance, &initial, Motion::of(&spec.method))?;
+    let result = TrajectoryRecord {
+        name: spec.name.clone(),
+        family: spec.family.clone(),
+        method: stepper::method_name(&spec.method).into(),
+        step_size: spec.method.step_size(),
+        modified_step: spec.method.modified_step(),
+        init: format!("{:?}", spec.init),
+        rows: vec![],
+        spectrum: vec![],
+        snapshots: record.snapshots.then(Snapshots::default),
+        outcome: None,
+        t: 0.0,
+        steps: 0,
+        counts: stepper::Counts::default(),
+        operator_passes: 0,
+        cross_check: None,
+        warnings: vec![],
+    };
+    Ok(Trajectory::new(spec.clone(), result, initial, field, stepper, observers, schedule))
+}
+
+/// The exact solution, with points at the recording times.
+fn closed_form(
+    instance: &Instance,
+    spec: &TrajectorySpec,
+    initial: &State,
+    schedule: &Schedule,
+) -> Result<Box<dyn Stepper>, SimulationError> {
+    let times = schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect();
+    match ClosedForm::new(instance, initial) {
+        Ok(exact) => Ok(Box::new(exact.at_times(times))),
+        Err(source) => Err(SimulationError::ClosedForm { trajectory: spec.name.clone(), source }),
+    }
+}
