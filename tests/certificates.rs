@@ -214,3 +214,27 @@ fn what_is_no_finished_run_is_refused() {
     std::fs::remove_file(directory.join("spectrum.csv")).unwrap();
     expect_code(&scratch.pgflow(&["certify", "tiny"]), 3);
 }
+
+/// Everything that the tables read is recorded by the experiment that shows them, and nothing about it is violated for certain.
+#[test]
+fn the_experiment_for_certificates_fills_all_tables() {
+    let scratch = Scratch::new();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/certificate.toml");
+    expect_code(&scratch.pgflow(&["run", config.to_str().unwrap(), "-o", "certificate"]), 0);
+    let certificate = certify(&scratch, "certificate");
+    let text = stdout(&scratch.pgflow(&["certify", "certificate"]));
+    assert!(!text.contains("not recorded") && !text.contains("certainly violated"), "{text}");
+    for name in ["W23", "SSX23", "LMZ18"] {
+        let table = paper(&certificate, name);
+        assert_eq!(table["trajectories"].as_array().unwrap().len(), 3);
+        let blocks = table["trajectories"].as_array().unwrap().iter().map(|block| &block["rows"]);
+        for row in std::iter::once(&table["instance"]).chain(blocks).flat_map(|rows| rows.as_array().unwrap()) {
+            assert!(row["measured"].is_number(), "{name}: {row}");
+        }
+    }
+    // Above and below the step size of the theorem.
+    for (name, below) in [("gd[step=0.1]", false), ("gd[step=0.005]", true)] {
+        let ratio = row(&certificate, "W23", name, "step")["ratio"].as_f64().unwrap();
+        assert_eq!(ratio < 1.0, below, "{name}: {ratio}");
+    }
+}
