@@ -200,7 +200,8 @@ impl Trajectory {
                 }
                 StepEvent::Failed(failure) => {
                     let t = self.stepper.t();
-                    self.ending = Some(match failure {
+                    // An interpolant that fails takes nothing back of how the step itself ended.
+                    self.ending.get_or_insert(match failure {
                         Failure::NonFinite => Outcome::NonFinite { t },
                         Failure::Underflow => Outcome::StepUnderflow { t },
                     });
