@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-/// What a law may leave beyond the worse adversary.
+/// What a law may leave beyond the worst adversary.
 const ALLOWED_EXCESS: f64 = 0.01;
 
 /// Final residuals in operator norm by law and bound, the largest over seeds.
@@ -62,22 +62,22 @@ impl Table {
         Ok(Table { bounds, laws })
     }
 
-    /// At each bound, the larger residual of those that the adversaries leave.
-    pub fn worse_adversary(&self) -> Vec<f64> {
-        let mut worse = vec![0.0_f64; self.bounds.len()];
+    /// At each bound, the largest residual of those that the adversaries leave.
+    pub fn worst_adversary(&self) -> Vec<f64> {
+        let mut worst = vec![0.0_f64; self.bounds.len()];
         for (_, residuals) in self.laws.iter().filter(|(law, _)| is_adversary(law)) {
-            worse.iter_mut().zip(residuals).for_each(|(worse, residual)| *worse = worse.max(*residual));
+            worst.iter_mut().zip(residuals).for_each(|(worst, residual)| *worst = worst.max(*residual));
         }
-        worse
+        worst
     }
 
-    /// For each other law, the largest quotient of its residual and the worse adversary's, and the bound at which it occurs.
+    /// For each other law, the largest quotient of its residual and the worst adversary's, and the bound at which it occurs.
     pub fn excesses(&self) -> Vec<(&str, f64, f64)> {
-        let worse = self.worse_adversary();
+        let worst = self.worst_adversary();
         let others = self.laws.iter().filter(|(law, _)| !is_adversary(law));
         others
             .filter_map(|(law, residuals)| {
-                let quotients = self.bounds.iter().zip(residuals.iter().zip(&worse)).map(|(bound, (own, worse))| (own / worse, *bound));
+                let quotients = self.bounds.iter().zip(residuals.iter().zip(&worst)).map(|(bound, (own, worst))| (own / worst, *bound));
                 quotients.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(quotient, bound)| (law.as_str(), quotient, bound))
             })
             .collect()
@@ -110,7 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!();
     for (law, quotient, bound) in table.excesses() {
         let verdict = if quotient > 1.0 + ALLOWED_EXCESS { "exceeds it by more than 1 %" } else { "within 1 %" };
-        println!("{law:<22} at most {quotient:.3} of the worse adversary, at bound {bound}: {verdict}");
+        println!("{law:<22} at most {quotient:.3} of the worst adversary, at bound {bound}: {verdict}");
     }
     Ok(())
 }

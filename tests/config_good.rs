@@ -167,6 +167,14 @@ form = "additive"
 bound = 1
 [trajectory.perturbation.constant]
 [[trajectory]]
+name = "g"
+[trajectory.flow]
+[trajectory.perturbation]
+bound = 1
+seed = [3, 4]
+[trajectory.perturbation.adversarial]
+against = "limit"
+[[trajectory]]
 name = "modified"
 cross_check = true
 [trajectory.modified_flow]
@@ -326,7 +334,9 @@ fn perturbations_resolve_to_what_they_say() {
     let law = Law::Descent { step: 0.1 };
     assert_eq!(perturbation(&e, "e"), PerturbationSpec { form: Form::Lifted, bound: None, law, ..b.clone() });
     let law = Law::Constant { direction: Direction::Gaussian };
-    assert_eq!(perturbation(&e, "f"), PerturbationSpec { form: Form::Additive, bound: bound(1.0, RelativeTo::Absolute), law, ..b });
+    assert_eq!(perturbation(&e, "f"), PerturbationSpec { form: Form::Additive, bound: bound(1.0, RelativeTo::Absolute), law, ..b.clone() });
+    let one = bound(1.0, RelativeTo::Absolute);
+    assert_eq!(perturbation(&e, "g[perturbation_seed=4]"), PerturbationSpec { bound: one, seed: 4, law: Law::AdversarialLimit, ..b });
 }
 
 #[test]

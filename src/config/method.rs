@@ -170,6 +170,8 @@ pub enum Law {
         /// `ε` of the smoothed polar factor.
         smoothing: f64,
     },
+    /// The constant that leaves the largest error in the limit.
+    AdversarialLimit,
     /// A series of matrices from an `.npz` file.
     Replay {
         /// The file.
@@ -195,7 +197,7 @@ pub enum Direction {
     RankOne,
 }
 
-/// What an adversary works against.
+/// What an adversary works against at every moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Against {
     /// It raises `d/dt ½‖R‖_F²`.

@@ -25,7 +25,7 @@ pub(super) struct PerturbationTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "absolute"))]
     pub relative_to: Key<RelativeToName>,
-    /// The seed of a random law, or a list of them; the experiment's by default.
+    /// The seed of a random law (also of adversarial against = "limit"), or a list of them; the experiment's by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Key<OneOrMany<u64>>,
     /// The same matrix at all times.
@@ -43,7 +43,7 @@ pub(super) struct PerturbationTable {
     /// Ornstein–Uhlenbeck paths, reflected at the bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ornstein_uhlenbeck: Key<OrnsteinUhlenbeckTable>,
-    /// The worst direction at every moment; shared form.
+    /// The worst direction at every moment, or the worst constant in the limit; shared form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adversarial: Key<AdversarialTable>,
     /// A series of matrices from a file.
@@ -135,15 +135,16 @@ pub(super) struct OrnsteinUhlenbeckTable {
     pub resolution: Key<f64>,
 }
 
-/// The worst direction at every moment.
+/// The worst direction at every moment, or the worst constant in the limit.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdversarialTable {
-    /// It raises d/dt ½‖R‖_F², or lowers the growth of the weakest signal mode.
+    /// At every moment it raises d/dt ½‖R‖_F² ("residual"), or lowers the growth of the weakest signal mode ("weakest_mode"); or it is the constant
+    /// that leaves the largest error in the limit ("limit").
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "residual"))]
     pub against: Key<AgainstName>,
-    /// ε of the smoothed polar factor, between 0 and 1.
+    /// ε of the smoothed polar factor, between 0 and 1; refused with against = "limit".
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = 1e-8, "exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub smoothing: Key<f64>,
@@ -156,6 +157,7 @@ pub(super) struct AdversarialTable {
 pub(super) enum AgainstName {
     Residual,
     WeakestMode,
+    Limit,
 }
 
 /// A series of matrices from a file.

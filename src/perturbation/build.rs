@@ -1,6 +1,6 @@
 //! From a specification to a perturbed flow.
 
-use super::laws::{Adversarial, Constant, Descent, OrnsteinUhlenbeck, Piecewise, Replay, Rotating, Smooth};
+use super::laws::{Adversarial, AdversarialLimit, Constant, Descent, OrnsteinUhlenbeck, Piecewise, Replay, Rotating, Smooth};
 use super::{Blocks, Bound, Perturbation, PerturbationError, PerturbedFlow};
 use crate::config::{Against, BoundSpec, Form, Law, PerturbationSpec, RelativeTo};
 use crate::dynamics::Shape;
@@ -49,6 +49,7 @@ pub fn build_law(
             Box::new(OrnsteinUhlenbeck::new(seed, correlation_time, resolution, &zeros))
         }
         Law::Adversarial { against, smoothing } => Box::new(adversary(spec.form, *against, *smoothing, instance, width)?),
+        Law::AdversarialLimit => Box::new(limit(spec, instance)?),
         Law::Replay { file, interpolation } => {
             let largest = spec.bound.map(|bound| fixed_bound(bound, spec.form, instance.target.as_ref())).transpose()?;
             Box::new(Replay::read(file, spec.form, *interpolation, &zeros, largest)?)
@@ -74,6 +75,21 @@ fn adversary(form: Form, against: Against, smoothing: f64, instance: &Instance, 
         return Err(PerturbationError::Range { key: "adversarial.smoothing", value: smoothing, allowed: "between 0 and 1, both excluded" });
     }
     Ok(Adversarial::new(against, smoothing, target))
+}
+
+fn limit(spec: &PerturbationSpec, instance: &Instance) -> Result<AdversarialLimit, PerturbationError> {
+    if spec.form != Form::Shared {
+        return Err(PerturbationError::AdversaryForm);
+    }
+    let target = instance.target.as_ref().ok_or(PerturbationError::AdversaryNeedsTarget)?;
+    let ((rows, cols), rank) = (target.matrix.shape(), target.rank());
+    if rank >= rows.min(cols) {
+        return Err(PerturbationError::NothingBeside { rank, rows, cols });
+    }
+    let bound = resolve_bound(spec.bound.ok_or(PerturbationError::NoBound)?, spec.form, Some(target))?;
+    let sigma = target.values.last().copied().unwrap_or(1.0);
+    // A bound that follows the residual goes with it to zero.
+    Ok(AdversarialLimit::new(spec.seed, bound.fixed().map_or(0.0, |bound| bound / sigma), target))
 }
 
 fn resolve_bound(bound: BoundSpec, form: Form, target: Option<&Target>) -> Result<Bound, PerturbationError> {

@@ -28,6 +28,19 @@ pub enum PerturbationError {
         /// `r`
         rank: usize,
     },
+    /// No direction outside the target's column space, or outside its row space.
+    #[error(
+        "perturbation.adversarial.against = \"limit\" needs directions orthogonal to the target's columns and to its rows: rank = {rank} leaves none in \
+         {rows} × {cols}; lower the rank, or use \"residual\""
+    )]
+    NothingBeside {
+        /// `r`
+        rank: usize,
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+    },
     /// A bound in units of `σ_r` without a target.
     #[error(
         "perturbation.relative_to = \"sigma_r\" needs the target, which this instance does not know; use relative_to = \"absolute\" or \"residual\""

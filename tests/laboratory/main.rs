@@ -10,6 +10,7 @@ mod discretisation;
 mod escape;
 mod exact;
 mod laws;
+mod limit_adversary;
 mod orders;
 mod outcomes;
 mod perturbation_columns;

@@ -74,7 +74,7 @@ fn every_shared_perturbation_conserves_the_imbalance() {
     let directory = tempfile::tempdir().unwrap();
     let (instance, start) = sensing();
     let mut lab = Lab::new(12.0, 25);
-    for (name, law) in random_laws().into_iter().chain(adversaries()) {
+    for (name, law) in random_laws().into_iter().chain(shared_laws()) {
         lab = lab.perturbed(name, bounded(Form::Shared, law, 0.1), 1e-12);
     }
     lab = lab.perturbed("replay", PerturbationSpec { bound: None, ..bounded(Form::Shared, series(directory.path()), 0.0) }, 1e-12);
@@ -194,7 +194,7 @@ fn ode_solvers_agrees_on_perturbed_flows() {
     let directory = tempfile::tempdir().unwrap();
     let (instance, start) = sensing();
     let mut lab = Lab::new(8.0, 17);
-    for (name, law) in random_laws().into_iter().chain(adversaries()) {
+    for (name, law) in random_laws().into_iter().chain(shared_laws()) {
         lab = lab.perturbed(name, bounded(Form::Shared, law, 0.1), 1e-9).cross_check(1e-6);
     }
     for form in [Form::Additive, Form::TwoSided, Form::Lifted] {
@@ -216,7 +216,7 @@ fn ode_solvers_agrees_on_perturbed_flows() {
 fn interrupted_perturbed_flows_go_on_to_the_same_bits() {
     let (instance, start) = sensing();
     let mut lab = Lab::new(6.0, 41).perturbed("descent", as_descent(0.11), 1e-9);
-    for (name, law) in random_laws().into_iter().chain(adversaries()) {
+    for (name, law) in random_laws().into_iter().chain(shared_laws()) {
         lab = lab.perturbed(name, bounded(Form::Shared, law, 0.1), 1e-9);
     }
     let lab = lab.perturbed("lifted", bounded(Form::Lifted, Law::OrnsteinUhlenbeck { correlation_time: 1.0, resolution: 0.3 }, 0.1), 1e-7);
@@ -238,7 +238,7 @@ fn rotating_the_factors_from_the_right_changes_no_product() {
     let rotated = State::from_factors(&(start.left().to_matrix() * &q), &(start.right().to_matrix() * &q));
     for form in [Form::Shared, Form::TwoSided, Form::Lifted] {
         let mut lab = Lab::new(6.0, 13);
-        for (name, law) in random_laws().into_iter().chain(adversaries().into_iter().filter(|_| form == Form::Shared)) {
+        for (name, law) in random_laws().into_iter().chain(shared_laws().into_iter().filter(|_| form == Form::Shared)) {
             lab = lab.perturbed(name, bounded(form, law, 0.1), 1e-12);
         }
         let (a, b) = (lab.run(&instance, &start), lab.run(&instance, &rotated));
@@ -270,7 +270,7 @@ fn scaling_the_problem_scales_the_perturbed_flow() {
     };
     for form in [Form::Shared, Form::Additive, Form::TwoSided, Form::Lifted] {
         let (mut a, mut b) = (Lab::new(6.0, 13), Lab::new(6.0 / c, 13));
-        let laws = random_laws().into_iter().chain(adversaries().into_iter().filter(|_| form == Form::Shared));
+        let laws = random_laws().into_iter().chain(shared_laws().into_iter().filter(|_| form == Form::Shared));
         for (name, law) in laws {
             for relative_to in [RelativeTo::SigmaR, RelativeTo::Residual, RelativeTo::Absolute] {
                 let name = format!("{name}-{relative_to:?}");

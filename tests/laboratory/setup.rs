@@ -167,6 +167,11 @@ pub fn adversaries() -> Vec<(&'static str, Law)> {
     vec![("against_residual", adversary(Against::Residual)), ("against_weakest_mode", adversary(Against::WeakestMode))]
 }
 
+/// Laws of the shared form alone.
+pub fn shared_laws() -> Vec<(&'static str, Law)> {
+    adversaries().into_iter().chain([("against_limit", Law::AdversarialLimit)]).collect()
+}
+
 /// The answer of an instance's operator at a state.
 pub fn answer(instance: &Instance, state: &State) -> pgflow::sensing::Answer {
     use pgflow::sensing::{Answer, Question};

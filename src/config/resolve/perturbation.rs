@@ -134,6 +134,10 @@ fn adversarial(key: &str, table: &mut AdversarialTable) -> Result<Law, Flaw> {
     let against = match fill(&mut table.against, AgainstName::Residual) {
         AgainstName::Residual => Against::Residual,
         AgainstName::WeakestMode => Against::WeakestMode,
+        AgainstName::Limit => {
+            absent(&format!("{key}.smoothing"), &table.smoothing, "against = \"limit\" is a constant, with nothing to smooth; remove it")?;
+            return Ok(Law::AdversarialLimit);
+        }
     };
     let smoothing = table.smoothing.get_or_insert_with(|| Located::filled(1e-8));
     if !(smoothing.value > 0.0 && smoothing.value < 1.0) {
@@ -160,6 +164,9 @@ fn form(key: &str, table: &mut PerturbationTable, law: &Law) -> Result<Form, Fla
         }
         (Law::Adversarial { .. }, Form::Additive | Form::TwoSided | Form::Lifted) => {
             "is not offered for the law adversarial: its worst direction is that of a linear functional of one shared E; set \"shared\""
+        }
+        (Law::AdversarialLimit, Form::Additive | Form::TwoSided | Form::Lifted) => {
+            "is not offered for the law adversarial: against = \"limit\" is the worst constant among shared ones; set \"shared\""
         }
         _ => return Ok(form),
     };
