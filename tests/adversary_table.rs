@@ -12,8 +12,8 @@ use example::Table;
 use pgflow::linalg::{Matrix, operator_norm, thin_svd};
 use std::path::Path;
 
-/// The largest error, in units of the bound, that a contraction `[[a, s], [s, −a]]` in the plane of the weakest mode leaves in the best approximation of
-/// rank one, its second singular value being at most `σ_r/4`: by 20001 decompositions.
+/// The largest error, in units of the bound, that a contraction `[[a, s], [s, −a]]` in the plane of the weakest mode leaves in the best
+/// approximation of rank one, the second singular value being at most `σ_r/4`: by 20001 decompositions.
 fn largest_limit(bound: f64) -> f64 {
     let mut largest = 0.0_f64;
     for k in 0..=20_000 {

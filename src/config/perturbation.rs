@@ -139,8 +139,8 @@ pub(super) struct OrnsteinUhlenbeckTable {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdversarialTable {
-    /// At every moment it raises d/dt ½‖R‖_F² ("residual"), or lowers the growth of the weakest signal mode ("weakest_mode"); or it is the constant
-    /// that leaves the largest error in the limit ("limit").
+    /// At every moment it raises d/dt ½‖R‖_F² ("residual"), or lowers the growth of the weakest signal mode ("weakest_mode"); or it is
+    /// the constant that leaves the largest error in the limit ("limit").
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "residual"))]
     pub against: Key<AgainstName>,

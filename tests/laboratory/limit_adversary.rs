@@ -112,7 +112,8 @@ fn a_run_ends_where_the_decomposition_says() {
         let record = Lab::new(200.0, 2).perturbed("limit", spec.clone(), 1e-10).run(&instance, &start);
         let found = *column(&record, "limit", "residual_op").last().unwrap();
         assert!((found / said - 1.0).abs() < 1e-8, "bound {bound}, width 2: {found} against {said}");
-        // More width: the same, while what started at α² = 1e-16 has grown by at most e^{2λσ_r t} = e^{20}, and the gap has had t = 80 − 40 to work.
+        // More width: the same, while what started at α² = 1e-16 has grown by at most e^{2λσ_r t} = e^{20}, and the gap has had t = 80 − 40
+        // to work.
         let start = small_start(9, 8, 8, 1e-8, 5);
         let record = Lab::new(80.0, 2).perturbed("limit", spec, 1e-10).run(&instance, &start);
         let found = *column(&record, "limit", "residual_op").last().unwrap();

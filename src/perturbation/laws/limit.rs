@@ -6,20 +6,20 @@ use crate::perturbation::{Blocks, Circumstances, Perturbation};
 use crate::problem::{Target, gaussian_matrix};
 use rand::Rng;
 
-/// The second singular value that the limit's plane may have, in units of `σ_r`: there the nuisance grows a third as fast as the signal, and the limit
-/// lasts from the signal's escape until three times that time.
+/// The second singular value that the limit's plane may have, in units of `σ_r`: there the nuisance grows a third as fast as the signal, and
+/// the limit lasts from the signal's escape until three times that time.
 const LARGEST_NUISANCE: f64 = 0.25;
 
 /// `E = [u_r u⊥] [[a, s], [s, −a]] [v_r v⊥]ᵀ`, `a² + s² = 1`: of norm one, at all times; shared form.
 ///
-/// Before modes that `E` alone feeds have grown, a flow towards `Y + bE` rests at its best approximation of rank `r`, which differs from `Y` by at most
-/// `2b/√3` to first order in `b`, and by that much for `a = ±1/√3`; to second order the minus leaves more. `u⊥` and `v⊥` are uniform unit vectors
-/// orthogonal to the target's column and row space.
+/// Before modes that `E` alone feeds have grown, a flow towards `Y + bE` rests at its best approximation of rank `r`, which differs from `Y`
+/// by at most `2b/√3` to first order in `b`, and by that much for `a = ±1/√3`; to second order the minus leaves more. `u⊥` and `v⊥` are
+/// uniform unit vectors orthogonal to the target's column and row space.
 ///
-/// With `β = b/σ_r`, the plane's part of `Y + bE` has the singular values `σ_r(1 − λ)` and `σ_r λ`, where `a = −(λ(1 − λ) + β²)/β`, and its best approximation
-/// of rank one is away from `Y` by `σ_r N`, `N = ½(λ + √(λ² + 4q))`, `q = (1 − λ)(β² − λ²)/(1 − 2λ)`. The law maximises `N` over
-/// `0 ≤ λ ≤ min(¼, β, 1 − β)`; for `β ≥ 1`, where nothing separates signal from nuisance, `a = −1`: `E` takes the mode away. Where the bound follows
-/// the residual, which takes it to zero, `a` is that of `β = 0`.
+/// With `β = b/σ_r`, the plane's part of `Y + bE` has the singular values `σ_r(1 − λ)` and `σ_r λ`, where `a = −(λ(1 − λ) + β²)/β`, and its
+/// best approximation of rank one is away from `Y` by `σ_r N`, `N = ½(λ + √(λ² + 4q))`, `q = (1 − λ)(β² − λ²)/(1 − 2λ)`. The law maximises
+/// `N` over `0 ≤ λ ≤ min(¼, β, 1 − β)`; for `β ≥ 1`, where nothing separates signal from nuisance, `a = −1`: `E` takes the mode away. Where
+/// the bound follows the residual, which takes it to zero, `a` is that of `β = 0`.
 pub(in crate::perturbation) struct AdversarialLimit {
     matrix: Matrix,
 }
