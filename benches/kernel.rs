@@ -47,7 +47,7 @@ fn application(operator: &dyn SensingOperator, y: &[f64], points: &[Matrix], bat
     let mut answers = vec![Answer::new(rows, cols); batch];
     let mut work = operator.workspace();
     move || {
-        let questions: Vec<_> = points[..batch].iter().map(|x| Question { point: Point::Dense(x), data: true }).collect();
+        let questions: Vec<_> = points[..batch].iter().map(|x| Question { data: true, ..Question::normal(Point::Dense(x)) }).collect();
         operator.answer(y, &questions, &mut answers, &mut work);
         std::hint::black_box(&answers);
     }

@@ -1,6 +1,6 @@
 //! Random streams: one per purpose, so that changing one part of an experiment changes no other part's numbers.
 
-use rand::SeedableRng;
+use rand::{Rng, RngExt, SeedableRng};
 use rand::rngs::ChaCha8Rng;
 
 /// What random numbers are drawn for.
@@ -44,10 +44,37 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     rng
 }
 
+/// `count` of the numbers `0 .. total`, every subset equally likely, ascending (Floyd's algorithm: `count` draws, one bit a number).
+///
+/// For `j = total − count, …, total − 1`: `t` uniform on `0 ..= j`; it joins the subset, or `j` does if `t` is in it already. More than `total`
+/// numbers are all of them.
+pub(crate) fn without_replacement(rng: &mut impl Rng, count: usize, total: usize) -> Vec<u32> {
+    let mut chosen = vec![0_u64; total.div_ceil(64)];
+    let mut add = |t: usize| {
+        let bit = 1 << (t % 64);
+        let fresh = chosen[t / 64] & bit == 0;
+        chosen[t / 64] |= bit;
+        fresh
+    };
+    for j in total.saturating_sub(count)..total {
+        if !add(rng.random_range(0..=j as u64) as usize) {
+            add(j);
+        }
+    }
+    let mut subset = Vec::with_capacity(count.min(total));
+    for (nth, &word) in chosen.iter().enumerate() {
+        let mut rest = word;
+        while rest != 0 {
+            subset.push((64 * nth) as u32 + rest.trailing_zeros());
+            rest &= rest - 1;
+        }
+    }
+    subset
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{Rng, RngExt};
     use rand_distr::StandardNormal;
 
     /// Changing any of these numbers changes every result that anyone has kept.
@@ -79,5 +106,27 @@ mod tests {
         for other in [first(8, Purpose::Sensing, 3), first(7, Purpose::Noise, 3), first(7, Purpose::Sensing, 4)] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn subsets_are_ascending_and_of_the_right_size() {
+        for (count, total) in [(0, 5), (1, 1), (3, 64), (64, 64), (100, 130), (130, 130), (7, 5)] {
+            let subset = without_replacement(&mut stream(1, Purpose::Sensing, 0), count, total);
+            assert_eq!(subset.len(), count.min(total));
+            assert!(subset.windows(2).all(|pair| pair[0] < pair[1]) && subset.iter().all(|&t| (t as usize) < total));
+        }
+    }
+
+    /// 3 of 5: each of the ten subsets has probability 1/10. χ² with 9 degrees of freedom exceeds 33.7 with probability 1e-4.
+    #[test]
+    fn subsets_are_equally_likely() {
+        let mut counts = std::collections::BTreeMap::new();
+        let draws = 5000;
+        for seed in 0..draws {
+            *counts.entry(without_replacement(&mut stream(seed, Purpose::Sensing, 0), 3, 5)).or_insert(0.0) += 1.0;
+        }
+        let expected = draws as f64 / 10.0;
+        let chi_squared: f64 = counts.values().map(|count: &f64| (count - expected).powi(2) / expected).sum();
+        assert!(counts.len() == 10 && chi_squared < 33.7, "{counts:?}: {chi_squared}");
     }
 }

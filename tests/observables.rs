@@ -90,7 +90,7 @@ fn answer(instance: &Instance, state: &State) -> Answer {
     let product = state.left().to_matrix() * state.right().to_matrix().transpose();
     let residual: Vec<f64> = instance.data.iter().zip(instance.operator.measure(&product)).map(|(y, x)| y - x).collect();
     let residual_norm_squared = residual.iter().map(|x| x * x).sum();
-    Answer { matrix: instance.operator.adjoint(&residual), product, residual_norm_squared }
+    Answer { matrix: instance.operator.adjoint(&residual), residual_norm_squared, ..Answer { product, ..Answer::new(1, 1) } }
 }
 
 /// One sample as a driver would record it, and the columns by name.

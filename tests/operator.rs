@@ -32,13 +32,13 @@ fn gaussian((m, n, p): (usize, usize, usize), storage: Storage) -> Dense {
 }
 
 fn data(x: &Matrix) -> Question<'_> {
-    Question { point: Point::Dense(x), data: true }
+    Question { data: true, ..Question::normal(Point::Dense(x)) }
 }
 
 fn ask(operator: &dyn SensingOperator, y: &[f64], questions: &[Question<'_>]) -> Vec<Answer> {
     let (m, n) = operator.shape();
     // Leftovers in the buffers must not matter.
-    let mut answers = vec![Answer { matrix: matrix(m, n, 99), product: matrix(m, n, 98), residual_norm_squared: 3.0 }; questions.len()];
+    let mut answers = vec![Answer { matrix: matrix(m, n, 99), product: matrix(m, n, 98), residual_norm_squared: 3.0, ..Answer::new(m, n) }; questions.len()];
     operator.answer(y, questions, &mut answers, &mut operator.workspace());
     answers
 }
@@ -76,7 +76,7 @@ fn answers_are_those_of_plain_loops() {
             let points: Vec<_> = (0..BATCH).map(|q| matrix(m, n, q)).collect();
             for batch in [1, 2, 3, 8, BATCH] {
                 let questions: Vec<_> =
-                    points[..batch].iter().enumerate().map(|(q, x)| Question { point: Point::Dense(x), data: q % 3 != 1 }).collect();
+                    points[..batch].iter().enumerate().map(|(q, x)| Question { data: q % 3 != 1, ..data(x) }).collect();
                 for ((q, answer), question) in ask(&operator, &y, &questions).iter().enumerate().zip(&questions) {
                     assert_eq!(answer.product, points[q]);
                     let products = measure_plainly(&operator, &points[q]);
@@ -342,7 +342,7 @@ fn gaussian_ensembles_are_isotropic() {
     let (mut mean, mut squares, mut lengths) = (Matrix::zeros(m, n), 0.0, 0.0);
     for seed in 0..draws {
         let operator = Gaussian::draw(m, n, p, Storage::F64, 1_000 + seed).unwrap();
-        let question = Question { point: Point::Dense(&target), data: false };
+        let question = Question::normal(Point::Dense(&target));
         let answer = ask(&operator, &vec![0.0; p], &[question]).remove(0);
         let deviation = -answer.matrix - &target;
         lengths += answer.residual_norm_squared / frobenius_squared(&target) / draws as f64;

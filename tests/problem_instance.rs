@@ -73,7 +73,7 @@ fn generated(kind: TargetKind, ensemble: Ensemble, noise: f64) -> Result<BuiltPr
 }
 
 fn random(rows: usize, cols: usize) -> TargetKind {
-    TargetKind::Random { rows, cols, singular_values: vec![1.0, 0.5] }
+    TargetKind::Random { rows, cols, singular_values: vec![1.0, 0.5], coherence: Coherence::Incoherent }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rand::Rng;
 use std::path::{Path, PathBuf};
 
 fn random(seed: u64, rows: usize, cols: usize, values: &[f64]) -> TargetSpec {
-    TargetSpec { seed, kind: TargetKind::Random { rows, cols, singular_values: values.to_vec() } }
+    TargetSpec { seed, kind: TargetKind::Random { rows, cols, singular_values: values.to_vec(), coherence: Coherence::Incoherent } }
 }
 
 fn file(path: impl Into<PathBuf>, rank: Option<usize>) -> TargetSpec {

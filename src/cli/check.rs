@@ -3,9 +3,9 @@
 use super::arguments::CheckArguments;
 use super::error::CliError;
 use super::{exit, experiment, print};
-use crate::config::{Ensemble, Experiment, FlowMethod, Law, Method, Pair, Problem, Storage};
-use crate::problem::{build_target, check_room, read_instance, target_shape};
-use crate::sensing::{Dense, available_memory};
+use crate::config::{Experiment, FlowMethod, Law, Method, Pair, Problem};
+use crate::problem::{Footprint, OperatorKind, build_target, check_room, entry_bytes, footprint, read_instance, target_shape};
+use crate::sensing::available_memory;
 use crate::simulation::{number_of_steps, recording_times};
 use serde_json::json;
 
@@ -24,6 +24,12 @@ struct Size {
     entry_bytes: u64,
     /// Bytes in memory, padding included.
     operator_bytes: u64,
+    /// Bytes of its workspace for one point.
+    workspace: u64,
+    /// Operations of one application to one point.
+    flops: f64,
+    /// The ensemble's name.
+    ensemble: &'static str,
     /// `σ₁(Y)`, which sets the pace of the flow.
     largest: f64,
 }
@@ -55,16 +61,11 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             check_room(experiment, rows, cols)?;
             let target = build_target(target)?;
             let (rows, cols) = target.matrix.shape();
-            let (measurements, entry_bytes, operator_bytes) = match sensing.ensemble {
-                Ensemble::Identity => (rows * cols, 0, 0),
-                Ensemble::Gaussian { measurements, storage } => {
-                    let p = measurements.count(rows, cols, target.rank());
-                    Dense::check_fits(rows, cols, p, storage).map_err(crate::problem::ProblemError::from)?;
-                    (p, entry_bytes(storage), Dense::required_bytes(rows, cols, p, storage))
-                }
-            };
+            let width = experiment.width.unwrap_or(0);
+            let Footprint { measurements, storage, workspace, flops } = footprint(sensing, rows, cols, target.rank(), width)?;
+            let (entry_bytes, ensemble) = (entry_bytes(&sensing.ensemble), sensing.ensemble.name());
             let largest = target.values.first().copied().unwrap_or(1.0);
-            Ok(Size { rows, cols, measurements, width: experiment.width.unwrap_or(0), entry_bytes, operator_bytes, largest })
+            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes: storage, workspace, flops, ensemble, largest })
         }
         Problem::File(path) => {
             let arrays = read_instance(path)?;
@@ -75,16 +76,11 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             let built = arrays.into_problem(path)?;
             let largest = built.instance.target.as_ref().and_then(|target| target.values.first().copied()).unwrap_or(1.0);
             let operator_bytes = built.instance.operator.storage_bytes();
-            let entry_bytes = if operator_bytes == 0 { 0 } else { entry_bytes(Storage::F64) };
-            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes, largest })
+            let entry_bytes = if built.kind == OperatorKind::Dense { 8 } else { 0 };
+            let flops = built.instance.operator.cost(1).flops;
+            let ensemble = built.kind.label();
+            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes, workspace: 0, flops, ensemble, largest })
         }
-    }
-}
-
-fn entry_bytes(storage: Storage) -> u64 {
-    match storage {
-        Storage::F64 => 8,
-        Storage::F32 => 4,
     }
 }
 
@@ -169,8 +165,12 @@ impl Estimate {
             size.measurements,
             size.rows,
             size.cols,
-            self.entries_bytes(),
+            if size.entry_bytes > 0 { self.entries_bytes() } else { size.operator_bytes },
             size.operator_bytes
+        );
+        text += &format!(
+            "# one application ({}): {} bytes read, {:.2e} operations a point, {} bytes of workspace\n",
+            size.ensemble, size.operator_bytes, size.flops, size.workspace
         );
         if let Some(memory) = available_memory() {
             text += &format!("# memory that can be had: {memory} bytes\n");
@@ -199,6 +199,9 @@ impl Estimate {
             "measurements": self.size.measurements,
             "entries_bytes": self.entries_bytes(),
             "operator_bytes": self.size.operator_bytes,
+            "ensemble": self.size.ensemble,
+            "workspace_bytes": self.size.workspace,
+            "operations_per_point": self.size.flops,
             "memory_available": available_memory(),
             "operator_passes": self.passes(),
             "samples": self.samples,

@@ -56,6 +56,8 @@ pub enum TargetKind {
         cols: usize,
         /// `σ₁ ≥ … ≥ σ_r > 0`; the length is the rank.
         singular_values: Vec<f64>,
+        /// How the singular vectors are spread.
+        coherence: Coherence,
     },
     /// A matrix from a PNG, CSV or .npy file.
     File {
@@ -64,6 +66,16 @@ pub enum TargetKind {
         /// The rank of the best approximation, scaled to `σ₁ = 1`; `None`: the matrix as it is.
         rank: Option<usize>,
     },
+}
+
+/// How the singular vectors of a random target are spread over the coordinates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Coherence {
+    /// Haar-distributed: over all of them.
+    #[default]
+    Incoherent,
+    /// Over `r` rows and `r` columns alone, drawn at random: the largest coherence that there is.
+    Coherent,
 }
 
 /// The measurements.
@@ -87,15 +99,29 @@ pub enum Ensemble {
         /// What the entries are stored as.
         storage: Storage,
     },
+    /// Single entries, sampled without replacement.
+    Entries {
+        /// How many.
+        measurements: Measurements,
+    },
     /// Full observation.
     Identity,
 }
 
 impl Ensemble {
+    /// How many measurements are asked for, if it does not fix that itself.
+    pub fn measurements(&self) -> Option<Measurements> {
+        match *self {
+            Ensemble::Gaussian { measurements, .. } | Ensemble::Entries { measurements } => Some(measurements),
+            Ensemble::Identity => None,
+        }
+    }
+
     /// Its name in the configuration.
     pub fn name(&self) -> &'static str {
         match self {
             Ensemble::Gaussian { .. } => "gaussian",
+            Ensemble::Entries { .. } => "entries",
             Ensemble::Identity => "identity",
         }
     }
@@ -108,14 +134,22 @@ pub enum Measurements {
     Count(usize),
     /// `p = ⌈oversampling · r (m + n − r)⌉`.
     Oversampling(f64),
+    /// The integer nearest to `fraction · mn`, at least 1.
+    Fraction(f64),
 }
 
 impl Measurements {
+    /// Whether `p` depends on the rank.
+    pub fn needs_rank(self) -> bool {
+        matches!(self, Measurements::Oversampling(_))
+    }
+
     /// `p` for a target of shape `rows × cols` and rank `rank`.
     pub fn count(self, rows: usize, cols: usize, rank: usize) -> usize {
         match self {
             Measurements::Count(p) => p,
             Measurements::Oversampling(factor) => (factor * (rank * (rows + cols - rank)) as f64).ceil() as usize,
+            Measurements::Fraction(fraction) => ((fraction * (rows * cols) as f64).round() as usize).max(1),
         }
     }
 }

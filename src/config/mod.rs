@@ -3,6 +3,7 @@
 mod columns;
 mod deserialize;
 mod document;
+mod ensembles;
 mod error;
 mod experiment;
 mod json;

@@ -2,6 +2,7 @@
 //!
 //! A choice between variants is a table with one optional field per variant, of which exactly one is set.
 
+use super::ensembles::EntriesTable;
 use super::located::Located;
 use super::perturbation::PerturbationTable;
 use super::values::{OneOrMany, RankValue};
@@ -80,9 +81,22 @@ pub(super) struct TargetTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1.0))]
     pub condition_number: Key<f64>,
+    /// How its singular vectors are spread: over all coordinates ("incoherent", Haar-distributed), or over r rows and r columns alone ("coherent").
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "incoherent"))]
+    pub coherence: Key<CoherenceName>,
     /// A PNG (grey levels), CSV or .npy file; a relative path starts at this file's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Key<String>,
+}
+
+/// How singular vectors are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum CoherenceName {
+    Incoherent,
+    Coherent,
 }
 
 /// The measurements: exactly one ensemble.
@@ -93,6 +107,9 @@ pub(super) struct SensingTable {
     /// Independent standard normal entries, over √p.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gaussian: Key<GaussianTable>,
+    /// Single entries, sampled without replacement, times √(mn/p).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Key<EntriesTable>,
     /// Full observation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Key<IdentityTable>,

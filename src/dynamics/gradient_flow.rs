@@ -2,7 +2,7 @@
 
 use super::{Moment, Next, Shape, State, VectorField};
 use crate::linalg::{Form, View, multiply_into};
-use crate::sensing::{Answer, Question};
+use crate::sensing::{Answer, Question, Want};
 
 /// `Ḟ = N G`, `Ġ = Nᵀ F` with `N = A*(y − A(FGᵀ))`: the negative gradient of `½‖A(FGᵀ) − y‖²`. One question an evaluation.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,5 +23,30 @@ impl VectorField for GradientFlow {
         multiply_into(rate.matrix_mut(), 0, rows, 1.0, Form::Plain, n, state.right());
         multiply_into(rate.matrix_mut(), rows, cols, 1.0, Form::LeftTransposed, n, state.left());
         Next::Rate
+    }
+}
+
+/// [`GradientFlow`] that asks for `N G` and `Nᵀ F` alone ([`Want::Products`]): for operators that offer them, and methods that need nothing
+/// else of the answer. Where a matrix comes all the same, the products are formed from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThinGradientFlow;
+
+impl VectorField for ThinGradientFlow {
+    fn begin(&mut self, _at: Moment, _state: &State, _rate: &mut State) -> Next {
+        Next::Ask
+    }
+
+    fn question<'a>(&'a self, state: &'a State) -> Question<'a> {
+        Question { want: Want::Products, ..Question::residual(state.left(), state.right()) }
+    }
+
+    fn resume(&mut self, at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next {
+        match answer.given {
+            Want::Matrix => GradientFlow.resume(at, state, answer, rate),
+            Want::Products => {
+                rate.matrix_mut().copy_from(&answer.products);
+                Next::Rate
+            }
+        }
     }
 }

@@ -74,7 +74,7 @@ impl HessianProduct {
 
     /// What is asked: `−A*A(δF Gᵀ + F δGᵀ)`.
     pub fn question(&self) -> Question<'_> {
-        Question { point: Point::Dense(&self.tangent), data: false }
+        Question::normal(Point::Dense(&self.tangent))
     }
 
     /// `∇²f δ` from the answer.

@@ -7,7 +7,7 @@ mod modified_flow;
 mod state;
 
 pub use blocks::Blocks;
-pub use gradient_flow::GradientFlow;
+pub use gradient_flow::{GradientFlow, ThinGradientFlow};
 pub use hessian::HessianProduct;
 pub use modified_flow::ModifiedFlow;
 pub use state::{Shape, State};

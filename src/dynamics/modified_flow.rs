@@ -75,7 +75,7 @@ impl VectorField for ModifiedFlow {
     fn question<'a>(&'a self, state: &'a State) -> Question<'a> {
         match self.asked {
             Asked::Residual => Question::residual(state.left(), state.right()),
-            Asked::Curvature => Question { point: Point::Dense(&self.direction), data: false },
+            Asked::Curvature => Question::normal(Point::Dense(&self.direction)),
         }
     }
 

@@ -31,12 +31,7 @@ impl<W: Write + Seek> ArchiveWriter<W> {
     /// # Errors
     /// A write that fails, or another number of values.
     pub fn array(&mut self, name: &str, shape: &[usize], values: impl IntoIterator<Item = f64>) -> io::Result<()> {
-        let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
-        self.start(name, 8 * shape.iter().product::<u64>())?;
-        let buffer = BufWriter::with_capacity(1 << 16, &mut self.zip);
-        let mut writer = npyz::WriteOptions::<f64>::new().default_dtype().shape(&shape).writer(buffer).begin_nd()?;
-        writer.extend(values)?;
-        writer.finish()
+        self.numbers_array(name, shape, values)
     }
 
     /// Adds a matrix.
@@ -52,10 +47,36 @@ impl<W: Write + Seek> ArchiveWriter<W> {
     /// # Errors
     /// A write that fails.
     pub fn integers(&mut self, name: &str, values: &[i64]) -> io::Result<()> {
-        self.start(name, 8 * values.len() as u64)?;
-        let shape = [values.len() as u64];
-        let mut writer = npyz::WriteOptions::<i64>::new().default_dtype().shape(&shape).writer(&mut self.zip).begin_nd()?;
-        writer.extend(values.iter().copied())?;
+        self.numbers_array(name, &[values.len()], values.iter().copied())
+    }
+
+    /// Adds an array of 64-bit integers in C order; `values` must yield as many as `shape` says.
+    ///
+    /// # Errors
+    /// As [`array`](Self::array).
+    pub fn integer_array(&mut self, name: &str, shape: &[usize], values: impl IntoIterator<Item = i64>) -> io::Result<()> {
+        self.numbers_array(name, shape, values)
+    }
+
+    /// Adds an array of bytes in C order; `values` must yield as many as `shape` says.
+    ///
+    /// # Errors
+    /// As [`array`](Self::array).
+    pub fn byte_array(&mut self, name: &str, shape: &[usize], values: impl IntoIterator<Item = u8>) -> io::Result<()> {
+        self.numbers_array(name, shape, values)
+    }
+
+    fn numbers_array<T: npyz::AutoSerialize>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: impl IntoIterator<Item = T>,
+    ) -> io::Result<()> {
+        let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
+        self.start(name, size_of::<T>() as u64 * shape.iter().product::<u64>())?;
+        let buffer = BufWriter::with_capacity(1 << 16, &mut self.zip);
+        let mut writer = npyz::WriteOptions::<T>::new().default_dtype().shape(&shape).writer(buffer).begin_nd()?;
+        writer.extend(values)?;
         writer.finish()
     }
 

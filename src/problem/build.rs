@@ -1,11 +1,12 @@
 //! From an experiment to its instance.
 
+use super::ensemble::{build_operator, footprint, kind};
 use super::npz::{OperatorKind, read_instance};
 use super::{InitialFactors, Instance, ProblemError, build_target, target_shape};
-use crate::config::{Ensemble, Experiment, Measurements, Problem, SensingSpec, TargetKind, TargetSpec};
+use crate::config::{Experiment, Measurements, Problem, SensingSpec, TargetKind, TargetSpec};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream};
-use crate::sensing::{Dense, Gaussian, Identity, SensingOperator, available_memory};
+use crate::sensing::available_memory;
 use rand_distr::{Distribution, StandardNormal};
 
 /// What an experiment's section on its problem makes.
@@ -63,11 +64,10 @@ fn generate(target: &TargetSpec, sensing: &SensingSpec) -> Result<BuiltProblem, 
     let known_rank = match (&target.kind, sensing.ensemble) {
         (TargetKind::Random { singular_values, .. }, _) => Some(singular_values.len()),
         (TargetKind::File { rank: Some(rank), .. }, _) => Some((*rank).min(rows).min(cols)),
-        (TargetKind::File { rank: None, .. }, Ensemble::Gaussian { measurements: Measurements::Count(_), .. }) => Some(1),
-        (TargetKind::File { rank: None, .. }, _) => None,
+        (TargetKind::File { rank: None, .. }, ensemble) => (!ensemble.measurements().is_some_and(Measurements::needs_rank)).then_some(1),
     };
     if let Some(rank) = known_rank {
-        check_fits(sensing, rows, cols, rank)?;
+        footprint(sensing, rows, cols, rank, 0)?;
     }
     let target = build_target(target)?;
     let operator = build_operator(sensing, rows, cols, target.rank())?;
@@ -82,33 +82,7 @@ fn generate(target: &TargetSpec, sensing: &SensingSpec) -> Result<BuiltProblem, 
         }
         operator.adjoint(&noise)
     };
-    let kind = match sensing.ensemble {
-        Ensemble::Gaussian { .. } => OperatorKind::Dense,
-        Ensemble::Identity => OperatorKind::Identity,
-    };
+    let kind = kind(&sensing.ensemble);
     let instance = Instance { target: Some(target), operator, data, noise_adjoint: Some(noise_adjoint) };
     Ok(BuiltProblem { instance, factors: None, kind })
-}
-
-/// The operator of a specification, for a target of shape `rows × cols` and rank `rank`.
-///
-/// # Errors
-/// An ensemble that does not fit in memory.
-pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> Result<Box<dyn SensingOperator>, ProblemError> {
-    check_fits(sensing, rows, cols, rank)?;
-    match sensing.ensemble {
-        Ensemble::Identity => Ok(Box::new(Identity::new(rows, cols))),
-        Ensemble::Gaussian { measurements, storage } => {
-            let p = measurements.count(rows, cols, rank);
-            Ok(Box::new(Gaussian::draw(rows, cols, p, storage, sensing.seed)?))
-        }
-    }
-}
-
-/// Refuses an ensemble that does not fit in memory.
-fn check_fits(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> Result<(), ProblemError> {
-    let Ensemble::Gaussian { measurements, storage } = sensing.ensemble else {
-        return Ok(());
-    };
-    Ok(Dense::check_fits(rows, cols, measurements.count(rows, cols, rank), storage)?)
 }

@@ -2,17 +2,20 @@
 
 mod archive;
 mod build;
+mod ensemble;
 mod error;
 mod file;
 mod haar;
 mod init;
 mod instance;
 mod npz;
+mod structured;
 mod target;
 
 pub(crate) use archive::row_major;
 pub use archive::{ArchiveReader, ArchiveWriter};
-pub use build::{BuiltProblem, build_instance, build_operator, check_room};
+pub use build::{BuiltProblem, build_instance, check_room};
+pub use ensemble::{Footprint, build_operator, entry_bytes, footprint};
 pub use error::ProblemError;
 pub use file::read_matrix;
 pub use haar::{gaussian_matrix, semi_orthogonal};

@@ -3,8 +3,9 @@
 //! | array | shape | is | required on import |
 //! |---|---|---|---|
 //! | `y` | (p) | the data | yes |
-//! | `operator` | (p, m, n) | `A_i/√p`, so that `A(X)_i = Σ_jk operator[i,j,k] X[j,k]` | unless `operator_kind` is `identity` |
-//! | `operator_kind` | () | `dense` or `identity`; the identity's `y` is `Y + e` column by column (`order="F"`) | no, beside `operator` |
+//! | `operator` | (p, m, n) | `A_i/√p`, so that `A(X)_i = Σ_jk operator[i,j,k] X[j,k]` | if `operator_kind` is `dense` |
+//! | `operator_kind` | () | `dense`, `identity` (its `y` is `Y + e` column by column, `order="F"`), or a structured ensemble | no, beside `operator` |
+//! | `rows`, `cols` | (p), (p) | of `entries`: `A(X)_i = √(mn/p) X[rows[i], cols[i]]` | by that kind |
 //! | `operator_shape` | (3) | `[p, m, n]`, integers | no, where another array tells the shape |
 //! | `target` | (m, n) | `Y` | no |
 //! | `f0`, `g0` | (m, h), (n, h) | initial factors | no, but both or neither |
@@ -14,15 +15,15 @@
 
 use super::archive::{ArchiveReader, ArchiveWriter};
 use super::file::npy::{Numbers, matrix, shape_text};
-use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target};
+use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target, structured};
 use crate::config::Storage;
 use crate::dynamics::State;
 use crate::linalg::{Matrix, View};
-use crate::sensing::{Dense, Identity, SensingOperator};
+use crate::sensing::{Dense, Entries, Identity, SensingOperator};
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
-const NAMES: [&str; 7] = ["target", "y", "f0", "g0", "operator", "operator_kind", "operator_shape"];
+const NAMES: [&str; 9] = ["target", "y", "f0", "g0", "operator", "operator_kind", "operator_shape", "rows", "cols"];
 
 /// How an operator is told in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum OperatorKind {
     Dense,
     /// By the word `identity`.
     Identity,
+    /// By the places of its entries.
+    Entries,
 }
 
 impl OperatorKind {
@@ -39,12 +42,13 @@ impl OperatorKind {
         match self {
             OperatorKind::Dense => "dense",
             OperatorKind::Identity => "identity",
+            OperatorKind::Entries => "entries",
         }
     }
 }
 
 /// Writes an instance, and the initial factors if given, as an `.npz` archive (module documentation). `kind` may be
-/// [`OperatorKind::Dense`] for every operator, and [`OperatorKind::Identity`] for the identity alone. Needs memory for one measurement
+/// [`OperatorKind::Dense`] for every operator, and another one for operators of that kind alone. Needs memory for one measurement
 /// at a time.
 ///
 /// # Errors
@@ -64,10 +68,14 @@ pub fn write_instance<W: Write + Seek>(writer: W, instance: &Instance, kind: Ope
     }
     archive.text("operator_kind", kind.label())?;
     archive.integers("operator_shape", &[p as i64, rows as i64, cols as i64])?;
-    if kind == OperatorKind::Dense {
-        // Transposed, its column-major storage is the row-major order of the measurement.
-        let measurement = |i| Vec::from(operator.row(i).transpose().data).into_iter();
-        archive.array("operator", &[p, rows, cols], (0..p).flat_map(measurement))?;
+    match operator.arrays() {
+        _ if kind == OperatorKind::Identity => {}
+        Some(arrays) if kind != OperatorKind::Dense => structured::write(&mut archive, arrays)?,
+        _ => {
+            // Transposed, its column-major storage is the row-major order of the measurement.
+            let measurement = |i| Vec::from(operator.row(i).transpose().data).into_iter();
+            archive.array("operator", &[p, rows, cols], (0..p).flat_map(measurement))?;
+        }
     }
     archive.finish()
 }
@@ -94,6 +102,8 @@ pub enum OperatorArray {
     Identity,
     /// `A_0/√p, A_1/√p, …`, each `m × n` in column-major order.
     Dense(Vec<f64>),
+    /// Single entries.
+    Entries(Entries),
 }
 
 /// Reads an instance from an `.npz` archive (module documentation).
@@ -123,12 +133,12 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
     let told = if has("operator_shape") { Some(file.told_shape()?) } else { None };
     let [p, rows, cols] = match (kind, told) {
         (OperatorKind::Dense, _) => file.dense_shape()?,
-        (OperatorKind::Identity, Some(shape)) => shape,
-        (OperatorKind::Identity, None) => {
+        (_, Some(shape)) => shape,
+        (_, None) => {
             let factors = factors.as_ref().map(|factors| (factors.f.nrows(), factors.g.nrows()));
             let shape = target.as_ref().map(Matrix::shape).or(factors);
             let (rows, cols) =
-                shape.ok_or_else(|| file.missing("operator_shape", "no other array tells the identity's rows and columns"))?;
+                shape.ok_or_else(|| file.missing("operator_shape", "no other array tells the operator's rows and columns"))?;
             [data.len(), rows, cols]
         }
     };
@@ -136,6 +146,7 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
     let operator = match kind {
         OperatorKind::Identity => OperatorArray::Identity,
         OperatorKind::Dense => OperatorArray::Dense(file.operator([p, rows, cols])?),
+        OperatorKind::Entries => OperatorArray::Entries(structured::entries(&mut file.archive, [p, rows, cols])?),
     };
     Ok(InstanceArrays { shape: (rows, cols), target, data, factors, operator })
 }
@@ -151,6 +162,7 @@ impl InstanceArrays {
         let (rows, cols) = self.shape;
         let (operator, kind): (Box<dyn SensingOperator>, _) = match self.operator {
             OperatorArray::Identity => (Box::new(Identity::new(rows, cols)), OperatorKind::Identity),
+            OperatorArray::Entries(entries) => (Box::new(entries), OperatorKind::Entries),
             OperatorArray::Dense(entries) => (Box::new(Dense::from_rows(rows, cols, self.data.len(), &entries)?), OperatorKind::Dense),
         };
         let target = self.target.map(|matrix| Target::from_matrix(matrix, None)).transpose();
@@ -220,13 +232,17 @@ impl InstanceFile<'_> {
         match (has_operator, label.as_deref()) {
             (true, None | Some("dense")) => Ok(OperatorKind::Dense),
             (false, Some("identity")) => Ok(OperatorKind::Identity),
+            (false, Some("entries")) => Ok(OperatorKind::Entries),
             (false, None | Some("dense")) => {
                 Err(self.missing("operator", "it holds the measurements; full observation is told by operator_kind = \"identity\" instead"))
             }
-            (true, Some("identity")) => {
-                Err(self.archive.error("operator_kind", "is \"identity\", but there is an array \"operator\" too; drop one of them"))
+            (true, Some(kind)) if structured::KINDS.contains(&kind) => {
+                Err(self.archive.error("operator_kind", format!("is {kind:?}, but there is an array \"operator\" too; drop one of them")))
             }
-            (_, Some(other)) => Err(self.archive.error("operator_kind", format!("is {other:?}; expected \"dense\" or \"identity\""))),
+            (_, Some(other)) => {
+                let expected = structured::KINDS.map(|kind| format!("{kind:?}")).join(", ");
+                Err(self.archive.error("operator_kind", format!("is {other:?}; expected \"dense\", {expected}")))
+            }
         }
     }
 

@@ -2,14 +2,15 @@
 
 use super::file::{matrix_shape, read_matrix};
 use super::{ProblemError, Target, semi_orthogonal};
-use crate::config::{TargetKind, TargetSpec};
+use crate::config::{Coherence, TargetKind, TargetSpec};
 use crate::linalg::{DecompositionError, Form, Matrix, multiply, thin_svd};
-use crate::random::{Purpose, stream};
+use crate::random::{Purpose, stream, without_replacement};
 
 /// The target that a specification describes.
 ///
 /// - Random: `Y = U diag(σ) Vᵀ` with Haar-distributed `U` (`m × r`, stream 0 of [`Purpose::Target`]) and `V` (`n × r`, stream 1); the
-///   triples kept are exactly those that `Y` was made of.
+///   triples kept are exactly those that `Y` was made of. [Coherent](Coherence::Coherent) ones are Haar-distributed on `r` rows and `r` columns
+///   that are drawn without replacement (streams 2 and 3), and zero elsewhere.
 /// - From a file (formats: [`read_matrix`](super::read_matrix)): the [best approximation](best_approximation) of the given rank over its
 ///   `σ₁`, or without a rank the matrix as it is, whose rank is then the number of singular values above `mn·ε·σ₁`.
 ///
@@ -18,7 +19,7 @@ use crate::random::{Purpose, stream};
 /// be read.
 pub fn build_target(spec: &TargetSpec) -> Result<Target, ProblemError> {
     match &spec.kind {
-        TargetKind::Random { rows, cols, singular_values } => random(spec.seed, *rows, *cols, singular_values),
+        TargetKind::Random { rows, cols, singular_values, coherence } => random(spec.seed, (*rows, *cols), singular_values, *coherence),
         TargetKind::File { path, rank } => {
             let origin = path.display().to_string();
             let matrix = read_matrix(path, &|rows, cols| rank.map_or(Ok(()), |rank| check_rank(rank, rows, cols, &origin)))?;
@@ -63,15 +64,32 @@ pub fn best_approximation(matrix: &Matrix, rank: usize, origin: &str) -> Result<
     Ok(from_triples(svd.left.columns(0, rank).into_owned(), values, svd.right.columns(0, rank).into_owned()))
 }
 
-fn random(seed: u64, rows: usize, cols: usize, values: &[f64]) -> Result<Target, ProblemError> {
+fn random(seed: u64, (rows, cols): (usize, usize), values: &[f64], coherence: Coherence) -> Result<Target, ProblemError> {
     let positive = values.iter().all(|value| value.is_finite() && *value > 0.0);
     if values.is_empty() || !positive || values.windows(2).any(|pair| pair[0] < pair[1]) {
         return Err(ProblemError::Spectrum { values: values.to_vec() });
     }
     check_rank(values.len(), rows, cols, "the random target")?;
-    let left = semi_orthogonal(&mut stream(seed, Purpose::Target, 0), rows, values.len());
-    let right = semi_orthogonal(&mut stream(seed, Purpose::Target, 1), cols, values.len());
+    let (left, right) = match coherence {
+        Coherence::Incoherent => {
+            let vectors = |side, height| semi_orthogonal(&mut stream(seed, Purpose::Target, side), height, values.len());
+            (vectors(0, rows), vectors(1, cols))
+        }
+        Coherence::Coherent => (concentrated(seed, 0, rows, values.len()), concentrated(seed, 1, cols, values.len())),
+    };
     Ok(from_triples(left, values.to_vec(), right))
+}
+
+/// Orthonormal columns supported on `rank` coordinates: a Haar-distributed `rank × rank` matrix (stream `side`) on coordinates drawn without
+/// replacement (stream `2 + side`).
+fn concentrated(seed: u64, side: u64, height: usize, rank: usize) -> Matrix {
+    let block = semi_orthogonal(&mut stream(seed, Purpose::Target, side), rank, rank);
+    let coordinates = without_replacement(&mut stream(seed, Purpose::Target, 2 + side), rank, height);
+    let mut vectors = Matrix::zeros(height, rank);
+    for (from, &to) in coordinates.iter().enumerate() {
+        vectors.row_mut(to as usize).copy_from(&block.row(from));
+    }
+    vectors
 }
 
 fn as_it_is(matrix: Matrix, origin: &str) -> Result<Target, ProblemError> {

@@ -26,6 +26,62 @@ pub enum SensingError {
         /// What entries are stored as.
         storage: Storage,
     },
+    /// A structured ensemble is larger than the memory that is left.
+    #[error(
+        "{measurements} {ensemble} measurements of {rows}×{cols} matrices need {} with their workspace, and {} of memory are available; take \
+         fewer measurements or a smaller target",
+        Bytes(*needed), Bytes(*available)
+    )]
+    DoesNotFit {
+        /// The ensemble's name.
+        ensemble: &'static str,
+        /// Bytes that it would take.
+        needed: u64,
+        /// Bytes that are available.
+        available: u64,
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+        /// `p`
+        measurements: usize,
+    },
+    /// More measurements than there are to be had without replacement.
+    #[error("{measurements} {ensemble} measurements of {rows}×{cols} matrices, drawn without replacement: there are {most} of them; take at most so many")]
+    TooMany {
+        /// The ensemble's name.
+        ensemble: &'static str,
+        /// `p`
+        measurements: usize,
+        /// How many there are.
+        most: usize,
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+    },
+    /// Matrices with more entries than the ensemble can number.
+    #[error("{ensemble} measurements of {rows}×{cols} matrices: at most 2³¹ entries can be numbered; take a smaller target")]
+    TooManyEntries {
+        /// The ensemble's name.
+        ensemble: &'static str,
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+    },
+    /// An entry observed twice, or outside of the matrix.
+    #[error("measurement {measurement} (counted from 0) is of entry ({row}, {col}), which {problem}")]
+    BadEntry {
+        /// The measurement, from 0.
+        measurement: usize,
+        /// The entry's row, from 0.
+        row: usize,
+        /// Its column, from 0.
+        col: usize,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// The system refused the memory.
     #[error("the system refused {} of memory; take fewer measurements, storage = \"f32\" (half the memory), or a smaller target", Bytes(*needed))]
     Allocation {

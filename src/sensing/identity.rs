@@ -1,6 +1,6 @@
 //! Full observation: `A = I`, `p = mn`, `y` the entries of `Y` (column-major) plus noise.
 
-use super::{Answer, Cost, Question, SensingOperator, Workspace, write_point};
+use super::{Answer, Cost, Question, SensingOperator, Want, Workspace, write_point};
 use crate::linalg::Matrix;
 
 /// The identity on `R^{rows×cols}`.
@@ -44,6 +44,7 @@ impl SensingOperator for Identity {
                 *out = residual;
             }
             answer.residual_norm_squared = squares;
+            answer.given = Want::Matrix;
         }
     }
 

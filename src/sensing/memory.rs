@@ -1,5 +1,6 @@
 //! How much memory is left.
 
+use super::SensingError;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 /// Bytes of memory that this process can still take: what the machine has available, or what its control group leaves if that
@@ -12,6 +13,20 @@ pub fn available_memory() -> Option<u64> {
     match (machine, group) {
         (Some(machine), Some(group)) => Some(machine.min(group)),
         (one, other) => one.or(other),
+    }
+}
+
+/// Refuses a structured ensemble, of `[measurements, rows, cols]`, that is empty or needs more memory than is left.
+///
+/// # Errors
+/// [`SensingError::Empty`], [`SensingError::DoesNotFit`].
+pub(super) fn check(ensemble: &'static str, [measurements, rows, cols]: [usize; 3], needed: u64) -> Result<(), SensingError> {
+    if rows == 0 || cols == 0 || measurements == 0 {
+        return Err(SensingError::Empty { rows, cols, measurements });
+    }
+    match available_memory() {
+        Some(available) if needed > available => Err(SensingError::DoesNotFit { ensemble, needed, available, rows, cols, measurements }),
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@
 //! number of threads.
 
 mod dense;
+mod entries;
 mod error;
 mod gaussian;
 mod identity;
@@ -12,6 +13,7 @@ mod memory;
 mod rip;
 
 pub use dense::Dense;
+pub use entries::Entries;
 pub use error::SensingError;
 pub use gaussian::Gaussian;
 pub use identity::Identity;
@@ -44,12 +46,29 @@ pub struct Question<'a> {
     pub point: Point<'a>,
     /// `true`: `A*(y − A(X))`; `false`: `−A*A(X)`, as in Hessian–vector products.
     pub data: bool,
+    /// What the answer is for.
+    pub want: Want,
+}
+
+/// What an answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// `N` and `X`.
+    Matrix,
+    /// `N R` and `Nᵀ L` at a factored point `X = L Rᵀ`, which some operators have without forming `N` or `X`
+    /// ([`SensingOperator::offers_products`]). A wish: other operators, and any operator at a dense point, give the matrix.
+    Products,
 }
 
 impl<'a> Question<'a> {
     /// `A*(y − A(L Rᵀ))`.
     pub fn residual(left: View<'a>, right: View<'a>) -> Self {
-        Question { point: Point::Factored { left, right }, data: true }
+        Question { point: Point::Factored { left, right }, data: true, want: Want::Matrix }
+    }
+
+    /// `−A*A(X)`.
+    pub fn normal(point: Point<'a>) -> Self {
+        Question { point, data: false, want: Want::Matrix }
     }
 }
 
@@ -62,12 +81,29 @@ pub struct Answer {
     pub product: Matrix,
     /// `‖y − A(X)‖²` (or `‖A(X)‖²`).
     pub residual_norm_squared: f64,
+    /// Whether `matrix` and `product` hold the answer, or `products` does. Then the other two are NaN.
+    pub given: Want,
+    /// `[N R; Nᵀ L]`, `(m + n) × h`, if it is what was given.
+    pub products: Matrix,
 }
 
 impl Answer {
     /// A buffer for answers about `rows × cols` matrices.
     pub fn new(rows: usize, cols: usize) -> Self {
-        Answer { matrix: Matrix::zeros(rows, cols), product: Matrix::zeros(rows, cols), residual_norm_squared: 0.0 }
+        let zeros = || Matrix::zeros(rows, cols);
+        Answer { matrix: zeros(), product: zeros(), residual_norm_squared: 0.0, given: Want::Matrix, products: Matrix::zeros(0, 0) }
+    }
+
+    /// Makes this an answer by products, `rows × width` in all, which the caller writes into the matrix that comes back. Allocates only
+    /// where the size was another one before.
+    pub(crate) fn give_products(&mut self, rows: usize, width: usize) -> &mut Matrix {
+        self.matrix.fill(f64::NAN);
+        self.product.fill(f64::NAN);
+        self.given = Want::Products;
+        if self.products.shape() != (rows, width) {
+            self.products = Matrix::zeros(rows, width);
+        }
+        &mut self.products
     }
 }
 
@@ -83,6 +119,26 @@ pub struct Cost {
     pub flops: f64,
 }
 
+/// An array that tells a structured operator, for files.
+pub struct NamedArray<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// The lengths of its dimensions.
+    pub shape: Vec<usize>,
+    /// Its entries in row-major order.
+    pub values: Values<'a>,
+}
+
+/// Entries of a [`NamedArray`], one after another.
+pub enum Values<'a> {
+    /// Numbers.
+    Floats(Box<dyn Iterator<Item = f64> + 'a>),
+    /// Indices.
+    Integers(Box<dyn Iterator<Item = i64> + 'a>),
+    /// Bytes.
+    Bytes(Box<dyn Iterator<Item = u8> + 'a>),
+}
+
 /// A linear map `A: R^{m×n} → R^p` with its adjoint.
 pub trait SensingOperator: Send + Sync + std::fmt::Debug {
     /// `(m, n)`.
@@ -90,6 +146,11 @@ pub trait SensingOperator: Send + Sync + std::fmt::Debug {
 
     /// Whether it is full observation: `A(X)` are the entries of `X`, column-major.
     fn is_identity(&self) -> bool {
+        false
+    }
+
+    /// Whether [`Want::Products`] is cheaper to answer than [`Want::Matrix`], and is answered.
+    fn offers_products(&self) -> bool {
         false
     }
 
@@ -114,6 +175,11 @@ pub trait SensingOperator: Send + Sync + std::fmt::Debug {
 
     /// Bytes that the ensemble occupies in memory.
     fn storage_bytes(&self) -> u64;
+
+    /// The arrays that a structured operator is told by in a file, from which it can be made again with the same bits.
+    fn arrays(&self) -> Option<Vec<NamedArray<'_>>> {
+        None
+    }
 
     /// Measurement `i` as an `m × n` matrix that includes the factor `1/√p`: `A(X)_i = ⟨row, X⟩`.
     fn row(&self, i: usize) -> Matrix;

@@ -101,7 +101,7 @@ impl<'a> Pass<'a> {
         while self.answers.len() < points.len() {
             self.answers.push(Answer::new(rows, cols));
         }
-        let questions: Vec<Question<'_>> = points.iter().map(|point| Question { point: *point, data: false }).collect();
+        let questions: Vec<Question<'_>> = points.iter().map(|point| Question::normal(*point)).collect();
         let answers = &mut self.answers[..points.len()];
         self.operator.answer(&self.data, &questions, answers, &mut self.work);
         answers

@@ -3,6 +3,7 @@
 
 mod checks;
 mod compare;
+mod ensembles;
 mod family;
 mod init;
 mod methods;

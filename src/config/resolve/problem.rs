@@ -1,10 +1,11 @@
 //! The instance: target, measurements, width.
 
 use super::checks::{absent, at_least, bytes, exactly_one, not_negative, path, positive, span_of};
+use super::ensembles::{Known, measurements};
 use crate::config::error::Flaw;
-use crate::config::experiment::{Ensemble, Measurements, Problem, SensingSpec, Storage, TargetKind, TargetSpec};
+use crate::config::experiment::{Coherence, Ensemble, Measurements, Problem, SensingSpec, Storage, TargetKind, TargetSpec};
 use crate::config::located::{Located, Span, fill};
-use crate::config::schema::{FactorizationName, File, GaussianTable, SensingTable, StorageName, TargetTable};
+use crate::config::schema::{CoherenceName, FactorizationName, File, GaussianTable, SensingTable, StorageName, TargetTable};
 use crate::config::values::RankValue;
 use std::path::Path;
 
@@ -29,7 +30,7 @@ pub(super) fn problem(file: &mut File, seed: u64, base: &Path) -> Result<Facts, 
     };
     let target = target(table, seed, base)?;
     let (shape, rank) = match &target.kind {
-        TargetKind::Random { rows, cols, singular_values } => (Some((*rows, *cols)), Some(singular_values.len())),
+        TargetKind::Random { rows, cols, singular_values, .. } => (Some((*rows, *cols)), Some(singular_values.len())),
         TargetKind::File { rank, .. } => (None, *rank),
     };
     let Some(table) = &mut file.sensing else {
@@ -78,8 +79,12 @@ fn target(table: &mut Located<TargetTable>, seed: u64, base: &Path) -> Result<Ta
     let values = spectrum(table, rank, rows.min(cols), &span)?;
     table.rank.get_or_insert_with(|| Located::filled(RankValue::Rank(values.len())));
     table.condition_number = None;
+    let coherence = match fill(&mut table.coherence, CoherenceName::Incoherent) {
+        CoherenceName::Incoherent => Coherence::Incoherent,
+        CoherenceName::Coherent => Coherence::Coherent,
+    };
     table.singular_values = Some(Located::filled(values.iter().copied().map(Located::filled).collect()));
-    Ok(TargetSpec { seed: fill(&mut table.seed, seed), kind: TargetKind::Random { rows, cols, singular_values: values } })
+    Ok(TargetSpec { seed: fill(&mut table.seed, seed), kind: TargetKind::Random { rows, cols, singular_values: values, coherence } })
 }
 
 fn target_file(table: &mut TargetTable, seed: u64, base: &Path, span: &Span) -> Result<TargetSpec, Flaw> {
@@ -87,6 +92,7 @@ fn target_file(table: &mut TargetTable, seed: u64, base: &Path, span: &Span) -> 
     absent("target.cols", &table.cols, "`target.file` fixes the shape; remove one of the two")?;
     absent("target.singular_values", &table.singular_values, "`target.file` fixes the spectrum; remove one of the two")?;
     absent("target.condition_number", &table.condition_number, "`target.file` fixes the spectrum; remove one of the two")?;
+    absent("target.coherence", &table.coherence, "`target.file` fixes the singular vectors; remove one of the two")?;
     absent("target.seed", &table.seed, "nothing is random about a matrix from `target.file`; remove it")?;
     let rank = match &table.rank {
         Some(Located { value: RankValue::Full, .. }) => None,
@@ -182,11 +188,18 @@ fn geometric_spectrum(condition: &Located<f64>, rank: usize) -> Result<Vec<f64>,
 fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, usize)>, rank: Option<usize>) -> Result<SensingSpec, Flaw> {
     let span = table.span.clone();
     let table = &mut table.value;
-    exactly_one("sensing", &span, &[("gaussian", span_of(&table.gaussian)), ("identity", span_of(&table.identity))])?;
+    let places = [("gaussian", span_of(&table.gaussian)), ("entries", span_of(&table.entries)), ("identity", span_of(&table.identity))];
+    exactly_one("sensing", &span, &places)?;
+    let known = Known { shape, rank };
     if let Some(gaussian) = &mut table.gaussian {
         let ensemble = gaussian_ensemble(gaussian, shape, rank)?;
         let noise = noise("sensing.gaussian.noise", &mut gaussian.value.noise)?;
         return Ok(SensingSpec { seed: fill(&mut gaussian.value.seed, seed), noise, ensemble });
+    }
+    if let Some(Located { value: entries, span }) = &mut table.entries {
+        let measurements = measurements("entries", span, &entries.count_keys(), &known, |rows, cols| rows.saturating_mul(cols))?;
+        let noise = noise("sensing.entries.noise", &mut entries.noise)?;
+        return Ok(SensingSpec { seed: fill(&mut entries.seed, seed), noise, ensemble: Ensemble::Entries { measurements } });
     }
     let Some(identity) = &mut table.identity else { return Err(Flaw::missing("sensing", &span, "add a table [sensing.gaussian]")) };
     let noise = noise("sensing.identity.noise", &mut identity.value.noise)?;

@@ -6,7 +6,7 @@
 use super::buffer::Buffer;
 use super::kernel::{BackProjection, Normal, PADDING, Products, Rows, SLAB, Scratch, packed_at, run, span};
 use super::simd::Entry;
-use crate::sensing::{Answer, BATCH, Question, write_point};
+use crate::sensing::{Answer, BATCH, Question, Want, write_point};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -82,6 +82,7 @@ impl<E: Entry> Ensemble<E> {
         add_chunks(partial, size);
         let total = &partial[..size];
         answers.par_iter_mut().enumerate().for_each(|(q, answer)| {
+            answer.given = Want::Matrix;
             answer.residual_norm_squared = squares.iter().skip(q).step_by(batch).sum();
             for (columns, slab) in answer.matrix.as_mut_slice().chunks_mut(SLAB).zip(total.chunks_exact(SLAB * batch)) {
                 columns.copy_from_slice(&slab[q * SLAB..][..columns.len()]);

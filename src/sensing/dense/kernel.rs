@@ -76,7 +76,7 @@ impl Scratch {
 }
 
 /// Something to be computed over lanes.
-pub(super) trait Job {
+pub(in crate::sensing) trait Job {
     /// Does it.
     ///
     /// # Safety
@@ -93,7 +93,7 @@ pub(super) fn has_vector_instructions() -> bool {
 }
 
 /// Does a job, with vector instructions if the processor has them and `portable` is not set.
-pub(super) fn run(job: impl Job, portable: bool) {
+pub(in crate::sensing) fn run(job: impl Job, portable: bool) {
     #[cfg(target_arch = "x86_64")]
     if !portable && has_vector_instructions() {
         // SAFETY: the processor has both, as was just asked.

@@ -5,6 +5,9 @@ mod buffer;
 mod kernel;
 mod simd;
 
+pub(super) use kernel::{Job, run};
+pub(super) use simd::Lanes;
+
 use super::{Answer, Cost, Question, SensingError, SensingOperator, Workspace, available_memory};
 use crate::config::Storage;
 use crate::linalg::Matrix;

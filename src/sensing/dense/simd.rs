@@ -7,7 +7,7 @@
 /// # Safety
 /// All functions are to be called only where the processor has the instructions of the implementation; loads and stores are of
 /// four numbers at the pointer, which need not be aligned.
-pub(super) trait Lanes: Copy {
+pub(in crate::sensing) trait Lanes: Copy {
     /// The vector.
     type Vector: Copy;
 
@@ -40,7 +40,7 @@ pub(super) trait Lanes: Copy {
 
 /// Plain Rust.
 #[derive(Clone, Copy)]
-pub(super) struct Portable;
+pub(in crate::sensing) struct Portable;
 
 impl Lanes for Portable {
     type Vector = [f64; 4];
@@ -88,7 +88,7 @@ impl Lanes for Portable {
 /// AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct Avx2;
+pub(in crate::sensing) struct Avx2;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {

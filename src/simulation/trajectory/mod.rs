@@ -11,7 +11,7 @@ use crate::config::{Stop, TrajectorySpec};
 use crate::dynamics::{State, VectorField};
 use crate::observe::{ObserveError, ObserverMemory, Observers};
 use crate::problem::Instance;
-use crate::sensing::{Answer, Question};
+use crate::sensing::{Answer, Question, Want};
 use crate::stepper::{Failure, StepEvent, Stepper, StepperState};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -256,21 +256,23 @@ impl Trajectory {
         let target = shared.instance.target.as_ref().map(|target| &target.matrix).zip(shared.target_norm);
         self.started = true;
         let (stepper, field) = (self.stepper.as_ref(), self.field.as_ref());
-        let point = stop::Point { stepper, field, product: &field.answer(answer).product, target, out_of_time: shared.out_of_time };
+        // An answer by products has no FGᵀ; only one of the rules looks at it.
+        let thin = field.answer(answer).given == Want::Products;
+        let formed = (thin && shared.stop.relative_error.is_some()).then(|| stepper.state().product());
+        let product = formed.as_ref().unwrap_or(&field.answer(answer).product);
+        let point = stop::Point { stepper, field, product, target, out_of_time: shared.out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();
         if due.as_ref().is_some_and(|due| due.record) || self.ending.is_some() {
-            let answer = self.field.answer(answer).clone();
-            self.look(&self.here(Purpose::Record), &answer, shared);
+            self.look_or_ask(Purpose::Record, answer, shared);
         }
         if self.observers.integrates()
             && self.ending.is_none()
             && let Some(step) = self.observers.motion().step()
         {
             // The step that begins here is known as a path, all of it.
-            let answer = self.field.answer(answer).clone();
-            self.look(&self.here(Purpose::Quadrature { end: t + step, weight: 1.0 }), &answer, shared);
+            self.look_or_ask(Purpose::Quadrature { end: t + step, weight: 1.0 }, answer, shared);
         }
         if let Some(due) = due {
             let state = Arc::new(self.stepper.state().clone());

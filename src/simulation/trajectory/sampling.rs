@@ -3,7 +3,7 @@
 use super::{Pending, Purpose, Shared, Trajectory};
 use crate::dynamics::{Blocks, State};
 use crate::observe::{Curvature, Motion, Sample};
-use crate::sensing::{Answer, BATCH};
+use crate::sensing::{Answer, BATCH, Want};
 use crate::simulation::comparison::Waiting;
 use crate::simulation::pending::GAUSS;
 use crate::simulation::record::{Row, SpectrumRow};
@@ -82,8 +82,21 @@ impl Trajectory {
     /// After a failure the last finite point becomes a sample, unless it is one already.
     pub(super) fn sample_last_point(&mut self) {
         let t = self.stepper.t();
-        if self.started && !self.record.rows.iter().any(|row| row.t == t) {
+        let waits = self.pending.iter().any(|point| point.t == t && point.purpose == Purpose::Record);
+        if self.started && !waits && !self.record.rows.iter().any(|row| row.t == t) {
             self.pending.push(self.here(Purpose::Record));
+        }
+    }
+
+    /// Looks at the point that was reached last, with the answer that the step got there, or asks anew for all that a sample needs.
+    pub(super) fn look_or_ask(&mut self, purpose: Purpose, answer: &Answer, shared: &Shared<'_>) {
+        let here = self.here(purpose);
+        match self.field.answer(answer).given {
+            Want::Products => self.pending.push(here),
+            Want::Matrix => {
+                let answer = self.field.answer(answer).clone();
+                self.look(&here, &answer, shared);
+            }
         }
     }
 

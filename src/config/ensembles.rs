@@ -1,0 +1,44 @@
+//! The tables of structured ensembles, as written.
+
+use super::schema::Key;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Single entries, sampled without replacement; exactly one of `measurements`, `oversampling` and `fraction`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntriesTable {
+    /// The seed of the sample and of the noise; the experiment's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Key<u64>,
+    /// Their number p, at most mn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub measurements: Key<usize>,
+    /// p = ⌈oversampling · r (m + n − r)⌉, a positive number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub oversampling: Key<f64>,
+    /// p is the integer nearest to fraction · mn, at least 1; from above 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
+    pub fraction: Key<f64>,
+    /// Standard deviation of each entry of e in y = A(Y) + e.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), extend("default" = 0.0))]
+    pub noise: Key<f64>,
+}
+
+/// The count of measurements as a table gives it.
+pub(super) struct CountKeys<'a> {
+    pub measurements: &'a Key<usize>,
+    pub oversampling: &'a Key<f64>,
+    /// Where the ensemble has such a key.
+    pub fraction: Option<&'a Key<f64>>,
+}
+
+impl EntriesTable {
+    pub fn count_keys(&self) -> CountKeys<'_> {
+        CountKeys { measurements: &self.measurements, oversampling: &self.oversampling, fraction: Some(&self.fraction) }
+    }
+}

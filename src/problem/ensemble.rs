@@ -1,0 +1,73 @@
+//! From the description of an ensemble to its operator, and what that takes.
+
+use super::{OperatorKind, ProblemError};
+use crate::config::{Ensemble, SensingSpec, Storage};
+use crate::sensing::{Dense, Entries, Gaussian, Identity, SensingOperator};
+
+/// What an operator takes, before it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Footprint {
+    /// `p`.
+    pub measurements: usize,
+    /// Bytes of the ensemble in memory, which one application reads.
+    pub storage: u64,
+    /// Bytes of the workspace of an application to one point, up to small change.
+    pub workspace: u64,
+    /// Floating-point operations of the measurements in one application to one point of the width in question (without those of `FGᵀ`,
+    /// `N G` and `Nᵀ F` where they are formed).
+    pub flops: f64,
+}
+
+/// What the operator of a specification takes, for targets of shape `rows × cols` and rank `rank`, and factors of width `width`.
+///
+/// # Errors
+/// An ensemble that does not exist or does not fit in memory; nothing is allocated.
+pub fn footprint(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize, width: usize) -> Result<Footprint, ProblemError> {
+    let ensemble = sensing.ensemble;
+    let p = ensemble.measurements().map_or(rows.saturating_mul(cols), |measurements| measurements.count(rows, cols, rank));
+    let product = |factors: &[usize]| factors.iter().fold(1_u64, |product, &factor| product.saturating_mul(factor as u64));
+    let (storage, workspace, flops) = match ensemble {
+        Ensemble::Identity => (0, 0, 3.0 * product(&[p]) as f64),
+        Ensemble::Gaussian { storage, .. } => {
+            Dense::check_fits(rows, cols, p, storage)?;
+            (Dense::required_bytes(rows, cols, p, storage), Dense::workspace_bytes(rows, cols, 1), 4.0 * product(&[p, rows, cols]) as f64)
+        }
+        Ensemble::Entries { .. } => {
+            Entries::check_fits(rows, cols, p)?;
+            let workspace = product(&[8, 2, rows.saturating_add(cols), width]).saturating_add(product(&[8, p]));
+            (Entries::required_bytes(rows, cols, p), workspace, 6.0 * product(&[p, width]) as f64)
+        }
+    };
+    Ok(Footprint { measurements: p, storage, workspace, flops })
+}
+
+/// Bytes of an entry of a dense ensemble's matrices; 0 where no entries are stored.
+pub fn entry_bytes(ensemble: &Ensemble) -> u64 {
+    match ensemble {
+        Ensemble::Gaussian { storage: Storage::F64, .. } => 8,
+        Ensemble::Gaussian { storage: Storage::F32, .. } => 4,
+        _ => 0,
+    }
+}
+
+/// The operator of a specification, for a target of shape `rows × cols` and rank `rank`.
+///
+/// # Errors
+/// An ensemble that does not exist or does not fit in memory.
+pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> Result<Box<dyn SensingOperator>, ProblemError> {
+    let p = footprint(sensing, rows, cols, rank, 0)?.measurements;
+    Ok(match sensing.ensemble {
+        Ensemble::Identity => Box::new(Identity::new(rows, cols)),
+        Ensemble::Gaussian { storage, .. } => Box::new(Gaussian::draw(rows, cols, p, storage, sensing.seed)?),
+        Ensemble::Entries { .. } => Box::new(Entries::draw(rows, cols, p, sensing.seed)?),
+    })
+}
+
+/// How the ensemble's operators are exported.
+pub(super) fn kind(ensemble: &Ensemble) -> OperatorKind {
+    match ensemble {
+        Ensemble::Identity => OperatorKind::Identity,
+        Ensemble::Gaussian { .. } => OperatorKind::Dense,
+        Ensemble::Entries { .. } => OperatorKind::Entries,
+    }
+}

@@ -1,0 +1,280 @@
+//! Structured ensembles against their dense rows, identities and statistics, and their bits against themselves.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+use pgflow::linalg::{Form, Matrix, View, frobenius, frobenius_squared, inner, multiply};
+use pgflow::sensing::{Answer, BATCH, Entries, Point, Question, SensingError, SensingOperator, Want};
+
+/// Numbers in (−1, 1) without a pattern, other than those that the ensembles use.
+fn number(a: usize, b: usize) -> f64 {
+    let mut z = (a as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (b as u64).wrapping_add(0x51_7cc1_b727_220a);
+    for _ in 0..3 {
+        z = (z ^ (z >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    }
+    (z >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+fn matrix(rows: usize, cols: usize, which: usize) -> Matrix {
+    Matrix::from_fn(rows, cols, |i, j| number(which, i * cols + j))
+}
+
+fn vector(length: usize, which: usize) -> Vec<f64> {
+    (0..length).map(|i| number(1_000 + which, i)).collect()
+}
+
+type Operator = Box<dyn SensingOperator>;
+
+/// An ensemble: its name, and how it is drawn for `(m, n, p, seed)`, with the processor's vector instructions or without.
+type Draw = fn(usize, usize, usize, u64, bool) -> Operator;
+const ENSEMBLES: &[(&str, Draw)] = &[("entries", |m, n, p, seed, portable| {
+    let operator = Entries::draw(m, n, p, seed).unwrap();
+    Box::new(if portable { operator.portable() } else { operator })
+})];
+
+/// `(m, n, p)`, every ensemble's `p` at most `mn`.
+const SHAPES: [(usize, usize, usize); 7] = [(1, 1, 1), (3, 5, 1), (4, 3, 7), (5, 5, 25), (16, 32, 61), (37, 23, 617), (3, 130, 200)];
+
+fn every(mut check: impl FnMut(&str, &dyn SensingOperator, (usize, usize, usize))) {
+    for (name, draw) in ENSEMBLES {
+        for shape @ (m, n, p) in SHAPES {
+            let operator = draw(m, n, p, 7, false);
+            assert_eq!((operator.shape(), operator.measurements()), ((m, n), p), "{name}");
+            check(&format!("{name} {shape:?}"), operator.as_ref(), shape);
+        }
+    }
+}
+
+fn data(x: &Matrix) -> Question<'_> {
+    Question { data: true, ..Question::normal(Point::Dense(x)) }
+}
+
+fn ask(operator: &dyn SensingOperator, y: &[f64], questions: &[Question<'_>]) -> Vec<Answer> {
+    let (m, n) = operator.shape();
+    // Leftovers in the buffers must not matter.
+    let leftover = Answer { matrix: matrix(m, n, 99), product: matrix(m, n, 98), residual_norm_squared: 3.0, ..Answer::new(m, n) };
+    let mut answers = vec![Answer { given: Want::Products, products: matrix(2, 3, 97), ..leftover }; questions.len()];
+    let mut work = operator.workspace();
+    operator.answer(y, questions, &mut answers, &mut work);
+    let first = answers.clone();
+    operator.answer(y, questions, &mut answers, &mut work);
+    assert!(first.iter().map(bits).eq(answers.iter().map(bits)), "a workspace that was used");
+    answers
+}
+
+fn in_pool<T: Send>(threads: usize, job: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(job)
+}
+
+fn bits(answer: &Answer) -> Vec<u64> {
+    let numbers: Vec<&f64> = match answer.given {
+        Want::Matrix => answer.matrix.iter().chain(answer.product.iter()).collect(),
+        Want::Products => answer.products.iter().collect(),
+    };
+    numbers.into_iter().chain([&answer.residual_norm_squared]).map(|x| x.to_bits()).collect()
+}
+
+fn measure_plainly(operator: &dyn SensingOperator, x: &Matrix) -> Vec<f64> {
+    (0..operator.measurements()).map(|i| inner(&operator.row(i), x)).collect()
+}
+
+fn adjoint_plainly(operator: &dyn SensingOperator, v: &[f64]) -> Matrix {
+    let (m, n) = operator.shape();
+    v.iter().enumerate().fold(Matrix::zeros(m, n), |sum, (i, v)| sum + operator.row(i) * *v)
+}
+
+/// The size that rounding errors of `A*(v)` are relative to: the same sum without cancellation.
+fn adjoint_scale(operator: &dyn SensingOperator, v: &[f64]) -> f64 {
+    v.iter().enumerate().map(|(i, v)| frobenius(&operator.row(i)) * v.abs()).sum()
+}
+
+#[test]
+fn measurements_and_adjoint_are_those_of_the_rows() {
+    every(|name, operator, (m, n, p)| {
+        let (x, v) = (matrix(m, n, 1), vector(p, 2));
+        for (i, (a, b)) in operator.measure(&x).iter().zip(measure_plainly(operator, &x)).enumerate() {
+            assert!((a - b).abs() <= 1e-13 * frobenius(&operator.row(i)) * frobenius(&x), "{name} row {i}: {a} {b}");
+        }
+        let error = frobenius(&(operator.adjoint(&v) - adjoint_plainly(operator, &v))) / adjoint_scale(operator, &v);
+        assert!(error < 1e-13, "{name}: {error:e}");
+    });
+}
+
+#[test]
+fn the_adjoint_is_adjoint() {
+    every(|name, operator, (m, n, p)| {
+        let (x, v) = (matrix(m, n, 3), vector(p, 4));
+        let left: f64 = operator.measure(&x).iter().zip(&v).map(|(a, v)| a * v).sum();
+        let right = inner(&x, &operator.adjoint(&v));
+        assert!((left - right).abs() <= 1e-13 * adjoint_scale(operator, &v) * frobenius(&x), "{name}: {left} {right}");
+    });
+}
+
+#[test]
+fn answers_are_measure_and_adjoint() {
+    every(|name, operator, (m, n, p)| {
+        let y = vector(p, 1);
+        let points: Vec<_> = (0..5).map(|q| matrix(m, n, q)).collect();
+        let questions: Vec<_> = points.iter().enumerate().map(|(q, x)| Question { data: q != 1, ..data(x) }).collect();
+        for ((x, question), answer) in points.iter().zip(&questions).zip(ask(operator, &y, &questions)) {
+            let measured = operator.measure(x);
+            let residual: Vec<_> = measured.iter().zip(&y).map(|(a, y)| if question.data { y - a } else { -a }).collect();
+            assert_eq!(answer.given, Want::Matrix);
+            assert_eq!(answer.product, *x, "{name}");
+            let error = frobenius(&(&answer.matrix - operator.adjoint(&residual))) / adjoint_scale(operator, &residual);
+            assert!(error < 1e-13, "{name}: {error:e}");
+            let squares: f64 = residual.iter().map(|r| r * r).sum();
+            assert!((answer.residual_norm_squared / squares - 1.0).abs() < 1e-12, "{name}");
+        }
+    });
+}
+
+/// Noiseless data leave exactly no residual at the target, or descent would end at a floor.
+#[test]
+fn exact_data_leave_exactly_nothing() {
+    every(|name, operator, (m, n, _)| {
+        let x = matrix(m, n, 6);
+        let answer = &ask(operator, &operator.measure(&x), &[data(&x)])[0];
+        assert!(answer.residual_norm_squared == 0.0 && answer.matrix.iter().all(|&x| x == 0.0), "{name}");
+    });
+}
+
+/// `[N R; Nᵀ L]` by itself is what the matrix gives. Rounding errors are bounded by those of the residuals, which enter `N` with the sizes of
+/// all rows, and then the factor.
+#[test]
+fn products_are_those_of_the_matrix() {
+    every(|name, operator, (m, n, p)| {
+        for width in [1, 3, 4, 9] {
+            let (left, right, y) = (matrix(m, width, 1), matrix(n, width, 2), vector(p, 3));
+            for with_data in [true, false] {
+                let full = Question { data: with_data, ..Question::residual(View::of(&left), View::of(&right)) };
+                let answers = ask(operator, &y, &[full, Question { want: Want::Products, ..full }]);
+                let [full, thin] = answers.as_slice() else { unreachable!() };
+                assert_eq!(full.given, Want::Matrix);
+                if !operator.offers_products() {
+                    assert_eq!(bits(full), bits(thin), "{name}");
+                    continue;
+                }
+                assert_eq!((thin.given, thin.products.shape()), (Want::Products, (m + n, width)));
+                assert!(thin.matrix.iter().chain(thin.product.iter()).all(|x| x.is_nan()), "no stale matrix");
+                let size: f64 = (0..p).map(|i| frobenius(&operator.row(i))).map(|row| row * (1.0 + row * frobenius(&left) * frobenius(&right))).sum();
+                let expected = [multiply(Form::Plain, &full.matrix, &right), multiply(Form::LeftTransposed, &full.matrix, &left)];
+                for (expected, (first, factor)) in expected.iter().zip([(0, &right), (m, &left)]) {
+                    let error = frobenius(&(expected - thin.products.rows(first, expected.nrows())));
+                    assert!(error <= 1e-13 * size * frobenius(factor), "{name}, width {width}: {error:e}");
+                }
+                let error = (full.residual_norm_squared / thin.residual_norm_squared - 1.0).abs();
+                assert!(error < 1e-10, "{name}: loss {error:e}");
+            }
+        }
+    });
+}
+
+/// The bits of an answer depend on the instance and the point: not on the batch, its company, the threads or vector instructions.
+#[test]
+fn bits_depend_on_nothing_else() {
+    for (name, draw) in ENSEMBLES {
+        for (m, n, p) in SHAPES {
+            let (operator, portable) = (draw(m, n, p, 7, false), draw(m, n, p, 7, true));
+            let factors: Vec<_> = (0..BATCH).map(|q| (matrix(m, 5, q), matrix(n, 5, q + 50))).collect();
+            let y = vector(p, 9);
+            let question = |q: usize| {
+                let (left, right) = (View::of(&factors[q].0), View::of(&factors[q].1));
+                let want = if q % 3 == 2 { Want::Products } else { Want::Matrix };
+                Question { data: q % 5 != 3, want, ..Question::residual(left, right) }
+            };
+            let alone: Vec<_> = (0..BATCH).map(|q| bits(&ask(operator.as_ref(), &y, &[question(q)])[0])).collect();
+            for threads in [1, 3] {
+                for batch in [2, 3, 9, BATCH] {
+                    let questions: Vec<_> = (0..batch).map(question).collect();
+                    let together = in_pool(threads, || ask(operator.as_ref(), &y, &questions));
+                    assert!(together.iter().zip(&alone).all(|(a, b)| bits(a) == *b), "{name} {:?}: {threads} threads, batch {batch}", (m, n, p));
+                }
+            }
+            for q in [0, 2, 3] {
+                assert_eq!(bits(&ask(portable.as_ref(), &y, &[question(q)])[0]), alone[q], "{name}: portable, question {q}");
+            }
+            let x = matrix(m, n, 4);
+            assert_eq!(portable.measure(&x), operator.measure(&x), "{name}: portable");
+            assert_eq!(portable.adjoint(&y), operator.adjoint(&y), "{name}: portable");
+        }
+    }
+}
+
+/// `E A*A = I`: the mean of `A*A(X)` over draws deviates from `X` by no more than its standard error, which the draws tell themselves.
+#[test]
+fn ensembles_are_isotropic() {
+    let (m, n, p, draws) = (6, 5, 12, 3000);
+    let x = matrix(m, n, 1);
+    for (name, draw) in ENSEMBLES {
+        let (mut mean, mut spread) = (Matrix::zeros(m, n), 0.0);
+        for seed in 0..draws {
+            let operator = draw(m, n, p, seed, false);
+            let image = operator.adjoint(&operator.measure(&x));
+            spread += frobenius_squared(&(&image - &x)) / draws as f64;
+            mean += image / draws as f64;
+        }
+        let error = frobenius_squared(&(&mean - &x));
+        // 30 squared deviations add up to this: twice their mean is beyond five of their standard errors unless one dominates.
+        assert!(error < 2.5 * spread / draws as f64, "{name}: {error:e} of {:e}", spread / draws as f64);
+        // The test could see a factor that is off by a few per cent.
+        assert!((spread / draws as f64).sqrt() < 0.03 * frobenius(&x), "{name}");
+    }
+}
+
+/// `p · Var(‖A(X)‖²)` for a matrix of unit norm, by the moments of each ensemble (`s` is `Σ σ⁴`, `q` is `Σ X_ij⁴`).
+fn variance(name: &str, x: &Matrix, p: f64) -> f64 {
+    let q: f64 = x.iter().map(|x| x.powi(4)).sum();
+    let entries = x.len() as f64;
+    match name {
+        // Sampling without replacement: the finite population's correction.
+        "entries" => (entries * q - 1.0) * (entries - p) / (entries - 1.0),
+        other => unreachable!("{other}"),
+    }
+}
+
+/// The proxy of restricted isometry: for random matrices of low rank `‖A(X)‖²/‖X‖²` is 1 on average, with the variance that the ensemble's
+/// moments give, which falls as 1/p.
+#[test]
+fn random_low_rank_matrices_keep_their_norm() {
+    let (m, n, rank, draws) = (24, 20, 2, 400);
+    let x = multiply(Form::RightTransposed, &matrix(m, rank, 1), &matrix(n, rank, 2));
+    let x = &x / frobenius(&x);
+    for (name, draw) in ENSEMBLES {
+        for p in [60, 240] {
+            let deviations: Vec<f64> = (0..draws)
+                .map(|seed| draw(m, n, p, seed, false).measure(&x).iter().map(|a| a * a).sum::<f64>() - 1.0)
+                .collect();
+            let expected = variance(name, &x, p as f64) / p as f64;
+            let mean = deviations.iter().sum::<f64>() / draws as f64;
+            assert!(mean.abs() < 4.5 * (expected / draws as f64).sqrt(), "{name}, p = {p}: mean {mean}");
+            let ratio = deviations.iter().map(|d| d * d).sum::<f64>() / draws as f64 / expected;
+            // The standard error of a variance is √(2/400) = 7 % for normal deviations, and more for heavier tails.
+            assert!((0.65..1.5).contains(&ratio), "{name}, p = {p}: {ratio}");
+        }
+    }
+}
+
+#[test]
+fn entries_are_distinct_and_in_order() {
+    let operator = Entries::draw(7, 6, 30, 3).unwrap();
+    let places: Vec<_> = operator.places().collect();
+    assert!(places.windows(2).all(|pair| (pair[0].1, pair[0].0) < (pair[1].1, pair[1].0)), "{places:?}");
+    let other: Vec<_> = Entries::draw(7, 6, 30, 4).unwrap().places().collect();
+    assert_ne!(places, other);
+    assert_eq!(Entries::from_places(7, 6, &places).unwrap(), operator);
+    // All of them: A is √1 times full observation.
+    let all = Entries::draw(7, 6, 42, 3).unwrap();
+    let x = matrix(7, 6, 1);
+    assert_eq!(all.measure(&x), x.as_slice());
+}
+
+#[test]
+fn impossible_entries_are_refused() {
+    assert!(matches!(Entries::draw(7, 6, 43, 3), Err(SensingError::TooMany { most: 42, .. })));
+    assert!(matches!(Entries::draw(7, 6, 0, 3), Err(SensingError::Empty { .. })));
+    assert!(matches!(Entries::draw(1 << 20, 1 << 20, 5, 3), Err(SensingError::TooManyEntries { .. })));
+    let error = Entries::from_places(7, 6, &[(1, 2), (3, 4), (1, 2)]).unwrap_err().to_string();
+    assert!(error.contains("measurement 2") && error.contains("(1, 2)") && error.contains("already"), "{error}");
+    let error = Entries::from_places(7, 6, &[(1, 2), (7, 4)]).unwrap_err().to_string();
+    assert!(error.contains("measurement 1") && error.contains("outside"), "{error}");
+}
