@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use pgflow::linalg::{Form, Matrix, View, frobenius, frobenius_squared, inner, multiply};
-use pgflow::sensing::{Answer, BATCH, Entries, Point, Question, SensingError, SensingOperator, Want};
+use pgflow::sensing::{Answer, BATCH, Entries, Point, Question, Rademacher, SensingError, SensingOperator, Want};
 
 /// Numbers in (−1, 1) without a pattern, other than those that the ensembles use.
 fn number(a: usize, b: usize) -> f64 {
@@ -26,10 +26,16 @@ type Operator = Box<dyn SensingOperator>;
 
 /// An ensemble: its name, and how it is drawn for `(m, n, p, seed)`, with the processor's vector instructions or without.
 type Draw = fn(usize, usize, usize, u64, bool) -> Operator;
-const ENSEMBLES: &[(&str, Draw)] = &[("entries", |m, n, p, seed, portable| {
-    let operator = Entries::draw(m, n, p, seed).unwrap();
-    Box::new(if portable { operator.portable() } else { operator })
-})];
+const ENSEMBLES: &[(&str, Draw)] = &[
+    ("entries", |m, n, p, seed, portable| {
+        let operator = Entries::draw(m, n, p, seed).unwrap();
+        Box::new(if portable { operator.portable() } else { operator })
+    }),
+    ("rademacher", |m, n, p, seed, portable| {
+        let operator = Rademacher::draw(m, n, p, seed).unwrap();
+        Box::new(if portable { operator.portable() } else { operator })
+    }),
+];
 
 /// `(m, n, p)`, every ensemble's `p` at most `mn`.
 const SHAPES: [(usize, usize, usize); 7] = [(1, 1, 1), (3, 5, 1), (4, 3, 7), (5, 5, 25), (16, 32, 61), (37, 23, 617), (3, 130, 200)];
@@ -228,6 +234,8 @@ fn variance(name: &str, x: &Matrix, p: f64) -> f64 {
     match name {
         // Sampling without replacement: the finite population's correction.
         "entries" => (entries * q - 1.0) * (entries - p) / (entries - 1.0),
+        // Independent measurements of fourth moment 3 − 2q.
+        "rademacher" => 2.0 - 2.0 * q,
         other => unreachable!("{other}"),
     }
 }
@@ -277,4 +285,44 @@ fn impossible_entries_are_refused() {
     assert!(error.contains("measurement 2") && error.contains("(1, 2)") && error.contains("already"), "{error}");
     let error = Entries::from_places(7, 6, &[(1, 2), (7, 4)]).unwrap_err().to_string();
     assert!(error.contains("measurement 1") && error.contains("outside"), "{error}");
+}
+
+/// The signs are the bits of the streams, each as likely as the other and independent: the number of −1, and of equal neighbours, is that of
+/// fair coins within five standard deviations.
+#[test]
+fn signs_are_fair_coins() {
+    let (m, n, p) = (30, 21, 200);
+    let operator = Rademacher::draw(m, n, p, 5).unwrap();
+    let rows: Vec<Matrix> = (0..p).map(|i| operator.row(i) * (p as f64).sqrt()).collect();
+    assert!(rows.iter().all(|row| row.iter().all(|x| (x.abs() - 1.0).abs() < 1e-15)));
+    let total = (m * n * p) as f64;
+    let sum: f64 = rows.iter().map(Matrix::sum).sum();
+    assert!(sum.abs() < 5.0 * total.sqrt(), "{sum}");
+    for lag in [1, 4, 64, 256] {
+        let correlation: f64 =
+            rows.iter().map(|row| row.as_slice().windows(lag + 1).map(|pair| pair[0] * pair[lag]).sum::<f64>()).sum();
+        assert!(correlation.abs() < 5.0 * total.sqrt(), "lag {lag}: {correlation}");
+    }
+    let between: f64 = rows.windows(2).map(|pair| inner(&pair[0], &pair[1])).sum();
+    assert!(between.abs() < 5.0 * total.sqrt(), "{between}");
+    // The very signs: bit k of the stream of row i.
+    use rand::{Rng, SeedableRng};
+    let mut key = [0_u8; 32];
+    key[..8].copy_from_slice(&5_u64.to_le_bytes());
+    key[8..16].copy_from_slice(b"sensing ");
+    let mut rng = rand::rngs::ChaCha8Rng::from_seed(key);
+    rng.set_stream(17);
+    let words: Vec<u64> = (0..10).map(|_| rng.next_u64()).collect();
+    for (k, x) in rows[17].iter().enumerate() {
+        assert_eq!(*x < 0.0, words[k / 64] >> (k % 64) & 1 == 1, "entry {k}");
+    }
+}
+
+/// The ensemble of 10000 measurements at 200 × 200 with the workspace of the largest batch, and its arithmetic at 1/64 of an f64 ensemble's bytes.
+#[test]
+fn signs_take_one_bit() {
+    let (side, p) = (200, 10_000);
+    let bytes = Rademacher::required_bytes(side, side, p) + Rademacher::workspace_bytes(side, side, p, BATCH);
+    assert!(bytes < 60_000_000, "{bytes}");
+    assert!(Rademacher::required_bytes(side, side, p) >= (side * side * p / 8) as u64);
 }

@@ -3,14 +3,14 @@
 // The lints spare test functions, not their helpers.
 #![allow(clippy::unwrap_used)]
 
-use pgflow::config::{InitKind, InitSpec, TargetKind, TargetSpec};
+use pgflow::config::{Coherence, InitKind, InitSpec, TargetKind, TargetSpec};
 use pgflow::dynamics::State;
 use pgflow::linalg::{Form, Matrix, multiply};
 use pgflow::problem::{InitialFactors, Instance, ProblemError, build_target, initial_state};
 use pgflow::sensing::Identity;
 
 fn instance(rows: usize, cols: usize, values: &[f64]) -> Instance {
-    let kind = TargetKind::Random { rows, cols, singular_values: values.to_vec() };
+    let kind = TargetKind::Random { rows, cols, singular_values: values.to_vec(), coherence: Coherence::Incoherent };
     let target = build_target(&TargetSpec { seed: 4, kind }).unwrap();
     let data = target.matrix.as_slice().to_vec();
     let operator = Box::new(Identity::new(rows, cols));

@@ -3,7 +3,7 @@
 // The lints spare test functions, not their helpers.
 #![allow(clippy::unwrap_used)]
 
-use pgflow::config::{TargetKind, TargetSpec};
+use pgflow::config::{Coherence, TargetKind, TargetSpec};
 use pgflow::linalg::{Form, Matrix, frobenius, multiply, operator_norm, singular_values};
 use pgflow::problem::{Target, best_approximation, build_target, read_matrix, target_shape};
 use pgflow::random::{Purpose, stream};

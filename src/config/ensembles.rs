@@ -4,6 +4,27 @@ use super::schema::Key;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Measurements of a structured ensemble; exactly one of `measurements` and `oversampling`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CountedTable {
+    /// The seed of the ensemble and of the noise; the experiment's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Key<u64>,
+    /// Their number p.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub measurements: Key<usize>,
+    /// p = ⌈oversampling · r (m + n − r)⌉, a positive number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub oversampling: Key<f64>,
+    /// Standard deviation of each entry of e in y = A(Y) + e.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), extend("default" = 0.0))]
+    pub noise: Key<f64>,
+}
+
 /// Single entries, sampled without replacement; exactly one of `measurements`, `oversampling` and `fraction`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +56,12 @@ pub(super) struct CountKeys<'a> {
     pub oversampling: &'a Key<f64>,
     /// Where the ensemble has such a key.
     pub fraction: Option<&'a Key<f64>>,
+}
+
+impl CountedTable {
+    pub fn count_keys(&self) -> CountKeys<'_> {
+        CountKeys { measurements: &self.measurements, oversampling: &self.oversampling, fraction: None }
+    }
 }
 
 impl EntriesTable {

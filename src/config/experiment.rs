@@ -99,6 +99,11 @@ pub enum Ensemble {
         /// What the entries are stored as.
         storage: Storage,
     },
+    /// Independent signs, over `√p`, one bit each.
+    Rademacher {
+        /// How many.
+        measurements: Measurements,
+    },
     /// Single entries, sampled without replacement.
     Entries {
         /// How many.
@@ -112,7 +117,9 @@ impl Ensemble {
     /// How many measurements are asked for, if it does not fix that itself.
     pub fn measurements(&self) -> Option<Measurements> {
         match *self {
-            Ensemble::Gaussian { measurements, .. } | Ensemble::Entries { measurements } => Some(measurements),
+            Ensemble::Gaussian { measurements, .. } | Ensemble::Rademacher { measurements } | Ensemble::Entries { measurements } => {
+                Some(measurements)
+            }
             Ensemble::Identity => None,
         }
     }
@@ -121,6 +128,7 @@ impl Ensemble {
     pub fn name(&self) -> &'static str {
         match self {
             Ensemble::Gaussian { .. } => "gaussian",
+            Ensemble::Rademacher { .. } => "rademacher",
             Ensemble::Entries { .. } => "entries",
             Ensemble::Identity => "identity",
         }

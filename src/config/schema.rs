@@ -2,7 +2,7 @@
 //!
 //! A choice between variants is a table with one optional field per variant, of which exactly one is set.
 
-use super::ensembles::EntriesTable;
+use super::ensembles::{CountedTable, EntriesTable};
 use super::located::Located;
 use super::perturbation::PerturbationTable;
 use super::values::{OneOrMany, RankValue};
@@ -107,6 +107,9 @@ pub(super) struct SensingTable {
     /// Independent standard normal entries, over √p.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gaussian: Key<GaussianTable>,
+    /// Independent signs, over √p, one bit each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rademacher: Key<CountedTable>,
     /// Single entries, sampled without replacement, times √(mn/p).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Key<EntriesTable>,

@@ -2,7 +2,7 @@
 
 use super::{OperatorKind, ProblemError};
 use crate::config::{Ensemble, SensingSpec, Storage};
-use crate::sensing::{Dense, Entries, Gaussian, Identity, SensingOperator};
+use crate::sensing::{Dense, Entries, Gaussian, Identity, Rademacher, SensingOperator};
 
 /// What an operator takes, before it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +32,11 @@ pub fn footprint(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize, w
             Dense::check_fits(rows, cols, p, storage)?;
             (Dense::required_bytes(rows, cols, p, storage), Dense::workspace_bytes(rows, cols, 1), 4.0 * product(&[p, rows, cols]) as f64)
         }
+        Ensemble::Rademacher { .. } => {
+            Rademacher::check_fits(rows, cols, p)?;
+            let (storage, workspace) = (Rademacher::required_bytes(rows, cols, p), Rademacher::workspace_bytes(rows, cols, p, 1));
+            (storage, workspace, 2.0 * product(&[p, rows, cols]) as f64)
+        }
         Ensemble::Entries { .. } => {
             Entries::check_fits(rows, cols, p)?;
             let workspace = product(&[8, 2, rows.saturating_add(cols), width]).saturating_add(product(&[8, p]));
@@ -59,6 +64,7 @@ pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usi
     Ok(match sensing.ensemble {
         Ensemble::Identity => Box::new(Identity::new(rows, cols)),
         Ensemble::Gaussian { storage, .. } => Box::new(Gaussian::draw(rows, cols, p, storage, sensing.seed)?),
+        Ensemble::Rademacher { .. } => Box::new(Rademacher::draw(rows, cols, p, sensing.seed)?),
         Ensemble::Entries { .. } => Box::new(Entries::draw(rows, cols, p, sensing.seed)?),
     })
 }
@@ -68,6 +74,7 @@ pub(super) fn kind(ensemble: &Ensemble) -> OperatorKind {
     match ensemble {
         Ensemble::Identity => OperatorKind::Identity,
         Ensemble::Gaussian { .. } => OperatorKind::Dense,
+        Ensemble::Rademacher { .. } => OperatorKind::Rademacher,
         Ensemble::Entries { .. } => OperatorKind::Entries,
     }
 }

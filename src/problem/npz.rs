@@ -5,6 +5,7 @@
 //! | `y` | (p) | the data | yes |
 //! | `operator` | (p, m, n) | `A_i/√p`, so that `A(X)_i = Σ_jk operator[i,j,k] X[j,k]` | if `operator_kind` is `dense` |
 //! | `operator_kind` | () | `dense`, `identity` (its `y` is `Y + e` column by column, `order="F"`), or a structured ensemble | no, beside `operator` |
+//! | `sign_bits` | (p, ⌈mn/8⌉) | of `rademacher`, bytes: `numpy.packbits` of `A_i < 0` in row-major order; `A_i` has entries ±1/√p | by that kind |
 //! | `rows`, `cols` | (p), (p) | of `entries`: `A(X)_i = √(mn/p) X[rows[i], cols[i]]` | by that kind |
 //! | `operator_shape` | (3) | `[p, m, n]`, integers | no, where another array tells the shape |
 //! | `target` | (m, n) | `Y` | no |
@@ -19,11 +20,11 @@ use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target, struct
 use crate::config::Storage;
 use crate::dynamics::State;
 use crate::linalg::{Matrix, View};
-use crate::sensing::{Dense, Entries, Identity, SensingOperator};
+use crate::sensing::{Dense, Entries, Identity, Rademacher, SensingOperator};
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
-const NAMES: [&str; 9] = ["target", "y", "f0", "g0", "operator", "operator_kind", "operator_shape", "rows", "cols"];
+const NAMES: [&str; 10] = ["target", "y", "f0", "g0", "operator", "operator_kind", "operator_shape", "rows", "cols", "sign_bits"];
 
 /// How an operator is told in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum OperatorKind {
     Dense,
     /// By the word `identity`.
     Identity,
+    /// By its signs.
+    Rademacher,
     /// By the places of its entries.
     Entries,
 }
@@ -42,6 +45,7 @@ impl OperatorKind {
         match self {
             OperatorKind::Dense => "dense",
             OperatorKind::Identity => "identity",
+            OperatorKind::Rademacher => "rademacher",
             OperatorKind::Entries => "entries",
         }
     }
@@ -102,6 +106,8 @@ pub enum OperatorArray {
     Identity,
     /// `A_0/√p, A_1/√p, …`, each `m × n` in column-major order.
     Dense(Vec<f64>),
+    /// Random signs.
+    Rademacher(Rademacher),
     /// Single entries.
     Entries(Entries),
 }
@@ -146,6 +152,7 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
     let operator = match kind {
         OperatorKind::Identity => OperatorArray::Identity,
         OperatorKind::Dense => OperatorArray::Dense(file.operator([p, rows, cols])?),
+        OperatorKind::Rademacher => OperatorArray::Rademacher(structured::rademacher(&mut file.archive, [p, rows, cols])?),
         OperatorKind::Entries => OperatorArray::Entries(structured::entries(&mut file.archive, [p, rows, cols])?),
     };
     Ok(InstanceArrays { shape: (rows, cols), target, data, factors, operator })
@@ -162,6 +169,7 @@ impl InstanceArrays {
         let (rows, cols) = self.shape;
         let (operator, kind): (Box<dyn SensingOperator>, _) = match self.operator {
             OperatorArray::Identity => (Box::new(Identity::new(rows, cols)), OperatorKind::Identity),
+            OperatorArray::Rademacher(signs) => (Box::new(signs), OperatorKind::Rademacher),
             OperatorArray::Entries(entries) => (Box::new(entries), OperatorKind::Entries),
             OperatorArray::Dense(entries) => (Box::new(Dense::from_rows(rows, cols, self.data.len(), &entries)?), OperatorKind::Dense),
         };
@@ -232,6 +240,7 @@ impl InstanceFile<'_> {
         match (has_operator, label.as_deref()) {
             (true, None | Some("dense")) => Ok(OperatorKind::Dense),
             (false, Some("identity")) => Ok(OperatorKind::Identity),
+            (false, Some("rademacher")) => Ok(OperatorKind::Rademacher),
             (false, Some("entries")) => Ok(OperatorKind::Entries),
             (false, None | Some("dense")) => {
                 Err(self.missing("operator", "it holds the measurements; full observation is told by operator_kind = \"identity\" instead"))

@@ -10,6 +10,7 @@ mod error;
 mod gaussian;
 mod identity;
 mod memory;
+mod rademacher;
 mod rip;
 
 pub use dense::Dense;
@@ -18,6 +19,7 @@ pub use error::SensingError;
 pub use gaussian::Gaussian;
 pub use identity::Identity;
 pub use memory::available_memory;
+pub use rademacher::Rademacher;
 pub use rip::{NormalNorm, RipLowerBound, RipSearch, normal_operator_norm, rip_lower_bound, rip_lower_bounds};
 
 use crate::linalg::{Matrix, View};

@@ -188,13 +188,23 @@ fn geometric_spectrum(condition: &Located<f64>, rank: usize) -> Result<Vec<f64>,
 fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, usize)>, rank: Option<usize>) -> Result<SensingSpec, Flaw> {
     let span = table.span.clone();
     let table = &mut table.value;
-    let places = [("gaussian", span_of(&table.gaussian)), ("entries", span_of(&table.entries)), ("identity", span_of(&table.identity))];
+    let places = [
+        ("gaussian", span_of(&table.gaussian)),
+        ("rademacher", span_of(&table.rademacher)),
+        ("entries", span_of(&table.entries)),
+        ("identity", span_of(&table.identity)),
+    ];
     exactly_one("sensing", &span, &places)?;
     let known = Known { shape, rank };
     if let Some(gaussian) = &mut table.gaussian {
         let ensemble = gaussian_ensemble(gaussian, shape, rank)?;
         let noise = noise("sensing.gaussian.noise", &mut gaussian.value.noise)?;
         return Ok(SensingSpec { seed: fill(&mut gaussian.value.seed, seed), noise, ensemble });
+    }
+    if let Some(Located { value: signs, span }) = &mut table.rademacher {
+        let measurements = measurements("rademacher", span, &signs.count_keys(), &known, |rows, cols| MOST_BITS / rows.saturating_mul(cols))?;
+        let noise = noise("sensing.rademacher.noise", &mut signs.noise)?;
+        return Ok(SensingSpec { seed: fill(&mut signs.seed, seed), noise, ensemble: Ensemble::Rademacher { measurements } });
     }
     if let Some(Located { value: entries, span }) = &mut table.entries {
         let measurements = measurements("entries", span, &entries.count_keys(), &known, |rows, cols| rows.saturating_mul(cols))?;
@@ -205,6 +215,9 @@ fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, u
     let noise = noise("sensing.identity.noise", &mut identity.value.noise)?;
     Ok(SensingSpec { seed: fill(&mut identity.value.seed, seed), noise, ensemble: Ensemble::Identity })
 }
+
+/// Signs that can be stored at all.
+const MOST_BITS: usize = isize::MAX as usize;
 
 fn noise(key: &str, slot: &mut Option<Located<f64>>) -> Result<f64, Flaw> {
     not_negative(key, slot.get_or_insert_with(|| Located::filled(0.0)))

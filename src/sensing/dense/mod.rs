@@ -5,8 +5,10 @@ mod buffer;
 mod kernel;
 mod simd;
 
-pub(super) use kernel::{Job, run};
-pub(super) use simd::Lanes;
+pub(super) use kernel::{Job, has_vector_instructions, run};
+#[cfg(target_arch = "x86_64")]
+pub(super) use simd::Avx2;
+pub(super) use simd::{Lanes, Portable};
 
 use super::{Answer, Cost, Question, SensingError, SensingOperator, Workspace, available_memory};
 use crate::config::Storage;

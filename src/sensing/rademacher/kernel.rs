@@ -10,10 +10,9 @@
 #![expect(clippy::needless_range_loop, reason = "register tiles: rows and points index several arrays and pointers at once")]
 
 use super::lanes::SignLanes;
-use crate::sensing::dense::{Lanes, Portable};
-
 #[cfg(target_arch = "x86_64")]
-use crate::sensing::dense::Avx2;
+use crate::sensing::dense::{Avx2, has_vector_instructions};
+use crate::sensing::dense::Portable;
 
 /// Columns of a packet.
 pub(super) const PACKET: usize = 256;
@@ -58,7 +57,7 @@ pub(super) trait SignJob {
 /// Does a job, with vector instructions if the processor has them and `portable` is not set.
 pub(super) fn run(job: impl SignJob, portable: bool) {
     #[cfg(target_arch = "x86_64")]
-    if !portable && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    if !portable && has_vector_instructions() {
         // SAFETY: the processor has both, as was just asked.
         return unsafe { run_avx2(job) };
     }
