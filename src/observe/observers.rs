@@ -64,9 +64,10 @@ pub enum ObserveError {
 type Build = fn(&Instance, &State, Motion) -> Box<dyn Observer>;
 
 /// Every family: its columns, and how it begins from the instance and the trajectory's initial state.
-const FAMILIES: [(&[&str], Build); 11] = [
+const FAMILIES: [(&[&str], Build); 12] = [
     (&loss::COLUMNS, |instance, _, _| Box::new(loss::Loss::new(instance))),
     (&residual::COLUMNS, |instance, _, _| Box::new(residual::Residual::new(instance))),
+    (&residual::OPERATOR_NORM, |_, _, _| Box::new(residual::ResidualOperatorNorm)),
     (&imbalance::COLUMNS, |_, initial, _| Box::new(imbalance::Imbalance::new(initial))),
     (&spectrum::COLUMNS, |_, _, _| Box::new(spectrum::Spectrum)),
     (&angles::COLUMNS, |_, _, _| Box::new(angles::Angles)),
