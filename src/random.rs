@@ -1,7 +1,7 @@
 //! Random streams: one per purpose, so that changing one part of an experiment changes no other part's numbers.
 
-use rand::{Rng, RngExt, SeedableRng};
 use rand::rngs::ChaCha8Rng;
+use rand::{Rng, RngExt, SeedableRng};
 
 /// What random numbers are drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -239,7 +239,7 @@ fn the_quickstart_resolves_to_what_it_says() {
     let Experiment { name, seed, problem, width, record, trajectories, comparisons } = load_text(&text, &[]).experiment;
     assert_eq!((name.as_str(), seed, width), ("quickstart", 7, Some(30)));
     let ensemble = Ensemble::Gaussian { measurements: Measurements::Count(700), storage: Storage::F64 };
-    let kind = TargetKind::Random { rows: 40, cols: 30, singular_values: vec![1.0, 0.5] };
+    let kind = TargetKind::Random { rows: 40, cols: 30, singular_values: vec![1.0, 0.5], coherence: Coherence::Incoherent };
     let expected = Problem::Generated { target: TargetSpec { seed: 7, kind }, sensing: SensingSpec { seed: 7, noise: 0.0, ensemble } };
     assert_eq!(problem, expected);
     assert_eq!((record.horizon, record.samples, record.spacing), (60.0, 200, Spacing::Linear));
@@ -540,4 +540,36 @@ fn templates_are_found_by_name() {
     let error = template("foto").unwrap_err().to_string();
     assert_eq!(error, "there is no template \"foto\": the templates are starter, photo, minimal");
     assert!(template("startr").unwrap_err().to_string().contains("did you mean \"starter\"?"));
+}
+
+#[test]
+fn structured_ensembles_resolve_to_what_they_say() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/completion.toml")).unwrap();
+    let sensing = |text: &str| match load_text(text, &[]).experiment.problem {
+        Problem::Generated { sensing, .. } => sensing,
+        other => panic!("{other:?}"),
+    };
+    let ensemble = Ensemble::Entries { measurements: Measurements::Fraction(0.5) };
+    assert_eq!(sensing(&text), SensingSpec { seed: 11, noise: 0.0, ensemble });
+    let with = |table: &str| sensing(&text.replace("[sensing.entries]\nfraction = 0.5", table));
+    let ensemble = Ensemble::RankOne { measurements: Measurements::Oversampling(4.0) };
+    assert_eq!(with("[sensing.rank_one]\noversampling = 4\nseed = 3\nnoise = 0.1"), SensingSpec { seed: 3, noise: 0.1, ensemble });
+    let ensemble = Ensemble::Rademacher { measurements: Measurements::Count(70) };
+    assert_eq!(with("[sensing.rademacher]\nmeasurements = 70").ensemble, ensemble);
+    let ensemble = Ensemble::Hadamard { measurements: Measurements::Count(70) };
+    assert_eq!(with("[sensing.hadamard]\nmeasurements = 70").ensemble, ensemble);
+    // The integer nearest to the part, and never none.
+    let count = |fraction| Measurements::Fraction(fraction).count(9, 7, 2);
+    assert_eq!((count(1.0), count(0.1), count(0.5), count(1e-9)), (63, 6, 32, 1));
+}
+
+#[test]
+fn a_coherent_target_resolves_to_what_it_says() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/quickstart.toml")).unwrap();
+    let coherence = |text: &str| match load_text(text, &[]).experiment.problem {
+        Problem::Generated { target: TargetSpec { kind: TargetKind::Random { coherence, .. }, .. }, .. } => coherence,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(coherence(&text), Coherence::Incoherent);
+    assert_eq!(coherence(&text.replace("rank = 2", "rank = 2\ncoherence = \"coherent\"")), Coherence::Coherent);
 }

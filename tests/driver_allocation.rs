@@ -12,8 +12,9 @@ use pgflow::config::Stop;
 use pgflow::dynamics::State;
 use pgflow::linalg::{Form, multiply};
 use pgflow::problem::Instance;
+use pgflow::sensing::{Entries, Hadamard, Rademacher, RankOne, SensingOperator};
 use pgflow::simulation::{End, Simulation, Unattended};
-use setup::{Lab, full_observation, sensed, small_start, target};
+use setup::{Lab, full_observation, sensed, small_start, target, with_operator};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -66,7 +67,15 @@ fn allocations(steps: u32, instance: &Instance, start: &State) -> usize {
 #[test]
 fn allocations_do_not_grow_with_the_number_of_steps() {
     let start = small_start(12, 10, 5, 0.1, 3);
-    for instance in [sensed(target(12, 10, &[1.0, 0.6], 1), 150, 2), full_observation(target(12, 10, &[1.0, 0.6], 1))] {
+    let y = || target(12, 10, &[1.0, 0.6], 1);
+    let structured: [Box<dyn SensingOperator>; 4] = [
+        Box::new(Rademacher::draw(12, 10, 150, 2).unwrap()),
+        Box::new(RankOne::draw(12, 10, 150, 2).unwrap()),
+        Box::new(Hadamard::draw(12, 10, 100, 2).unwrap()),
+        Box::new(Entries::draw(12, 10, 90, 2).unwrap()),
+    ];
+    let structured = structured.map(|operator| with_operator(y(), operator));
+    for instance in [sensed(y(), 150, 2), full_observation(y())].into_iter().chain(structured) {
         for threads in [1, 2] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {

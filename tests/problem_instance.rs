@@ -223,7 +223,7 @@ fn files_that_do_not_fit_together_are_refused() {
         (vec![operator], None, &["array \"y\" is missing"]),
         (vec![y], None, &["array \"operator\" is missing", "operator_kind = \"identity\""]),
         (vec![y], Some("dense"), &["array \"operator\" is missing"]),
-        (vec![y], Some("hadamard"), &["is \"hadamard\"; expected \"dense\" or \"identity\""]),
+        (vec![y], Some("fourier"), &["is \"fourier\"; expected \"dense\", \"identity\", \"rademacher\""]),
         (vec![y, operator], Some("identity"), &["there is an array \"operator\" too"]),
         (vec![y], Some("identity"), &["array \"operator_shape\" is missing"]),
         (vec![y, of("target", &[4, 3])], Some("identity"), &["p = 2", "has 12 measurements"]),

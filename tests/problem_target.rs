@@ -268,3 +268,24 @@ fn ranks_beyond_shape_or_matrix_are_refused() {
         assert!(error.contains(name) && error.contains(reason), "{error}");
     }
 }
+
+/// Singular vectors on `r` coordinates a side, the largest coherence there is, and spread over all of them otherwise.
+#[test]
+fn coherent_targets_live_on_few_coordinates() {
+    let (rows, cols, values) = (40, 30, [1.0, 0.5, 0.2]);
+    let build = |coherence| {
+        let kind = TargetKind::Random { rows, cols, singular_values: values.to_vec(), coherence };
+        build_target(&TargetSpec { seed: 9, kind }).unwrap()
+    };
+    let coherence = |vectors: &Matrix| {
+        let largest = vectors.row_iter().map(|row| row.norm_squared()).fold(0.0, f64::max);
+        largest * vectors.nrows() as f64 / vectors.ncols() as f64
+    };
+    let coherent = build(Coherence::Coherent);
+    assert!(orthonormality_defect(&coherent.left) < 1e-14 && orthonormality_defect(&coherent.right) < 1e-14);
+    assert!((recomposed(&coherent) - &coherent.matrix).amax() < 1e-14);
+    assert_eq!(coherent.matrix.iter().filter(|x| **x != 0.0).count(), 9);
+    assert!((coherence(&coherent.left) - 40.0 / 3.0).abs() < 1e-12 && (coherence(&coherent.right) - 10.0).abs() < 1e-12);
+    let incoherent = build(Coherence::Incoherent);
+    assert!(coherence(&incoherent.left) < 5.0 && coherence(&incoherent.right) < 5.0);
+}

@@ -104,6 +104,16 @@ pub enum Ensemble {
         /// How many.
         measurements: Measurements,
     },
+    /// Pairs of Gaussian vectors, `x zᵀ` over `√p`.
+    RankOne {
+        /// How many.
+        measurements: Measurements,
+    },
+    /// Rows of a randomised Walsh–Hadamard transform, sampled without replacement, over `√p`.
+    Hadamard {
+        /// How many.
+        measurements: Measurements,
+    },
     /// Single entries, sampled without replacement.
     Entries {
         /// How many.
@@ -117,9 +127,11 @@ impl Ensemble {
     /// How many measurements are asked for, if it does not fix that itself.
     pub fn measurements(&self) -> Option<Measurements> {
         match *self {
-            Ensemble::Gaussian { measurements, .. } | Ensemble::Rademacher { measurements } | Ensemble::Entries { measurements } => {
-                Some(measurements)
-            }
+            Ensemble::Gaussian { measurements, .. }
+            | Ensemble::Rademacher { measurements }
+            | Ensemble::RankOne { measurements }
+            | Ensemble::Hadamard { measurements }
+            | Ensemble::Entries { measurements } => Some(measurements),
             Ensemble::Identity => None,
         }
     }
@@ -129,6 +141,8 @@ impl Ensemble {
         match self {
             Ensemble::Gaussian { .. } => "gaussian",
             Ensemble::Rademacher { .. } => "rademacher",
+            Ensemble::RankOne { .. } => "rank_one",
+            Ensemble::Hadamard { .. } => "hadamard",
             Ensemble::Entries { .. } => "entries",
             Ensemble::Identity => "identity",
         }

@@ -110,6 +110,12 @@ pub(super) struct SensingTable {
     /// Independent signs, over √p, one bit each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rademacher: Key<CountedTable>,
+    /// Rank one: x zᵀ of independent standard normal vectors, over √p.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank_one: Key<CountedTable>,
+    /// Rows of a randomised Walsh–Hadamard transform, sampled without replacement, over √p.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hadamard: Key<CountedTable>,
     /// Single entries, sampled without replacement, times √(mn/p).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Key<EntriesTable>,

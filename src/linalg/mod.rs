@@ -21,7 +21,7 @@ pub use eigen::{SymmetricEigen, symmetric_eigen};
 pub use lanczos::{Estimate, Extremes, Lanczos};
 pub use norms::{frobenius, frobenius_squared, inner, operator_norm, operator_norm_symmetric};
 pub use principal_angles::largest_principal_angle_sine;
-pub use product::{Form, multiply, multiply_into};
+pub use product::{Form, multiply, multiply_add_into, multiply_into};
 pub use qr::thin_qr;
 pub use svd::{DecompositionError, ThinSvd, singular_values, singular_values_of_product, thin_svd, thin_svd_of_product};
 pub use view::View;

@@ -2,6 +2,7 @@
 
 use super::{Matrix, View};
 use faer::{Accum, MatMut, Par};
+use std::ops::Range;
 
 /// Which of its two operands a product transposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,19 @@ pub fn multiply<'a, 'b>(form: Form, a: impl Into<View<'a>>, b: impl Into<View<'b
 /// # Panics
 /// If the dimensions do not fit.
 pub fn multiply_into(out: &mut Matrix, first: usize, rows: usize, scale: f64, form: Form, a: View<'_>, b: View<'_>) {
+    write(Accum::Replace, out, first..first + rows, scale, form, a, b);
+}
+
+/// Adds `scale ·` (the product that `form` names) to rows `first .. first + rows` of `out`. Allocates nothing.
+///
+/// # Panics
+/// If the dimensions do not fit.
+pub fn multiply_add_into(out: &mut Matrix, first: usize, rows: usize, scale: f64, form: Form, a: View<'_>, b: View<'_>) {
+    write(Accum::Add, out, first..first + rows, scale, form, a, b);
+}
+
+fn write(accum: Accum, out: &mut Matrix, which: Range<usize>, scale: f64, form: Form, a: View<'_>, b: View<'_>) {
+    let (first, rows) = (which.start, which.len());
     let (stride, cols) = (out.nrows(), out.ncols());
     assert!(first + rows <= stride, "rows {first}..{} of a matrix with {stride}", first + rows);
     if rows == 0 || cols == 0 {
@@ -48,5 +62,5 @@ pub fn multiply_into(out: &mut Matrix, first: usize, rows: usize, scale: f64, fo
         Form::RightTransposed => (a, b.transpose()),
         Form::LeftTransposed => (a.transpose(), b),
     };
-    faer::linalg::matmul::matmul(target, Accum::Replace, a, b, scale, Par::Seq);
+    faer::linalg::matmul::matmul(target, accum, a, b, scale, Par::Seq);
 }

@@ -2,7 +2,7 @@
 
 use super::{OperatorKind, ProblemError};
 use crate::config::{Ensemble, SensingSpec, Storage};
-use crate::sensing::{Dense, Entries, Gaussian, Identity, Rademacher, SensingOperator};
+use crate::sensing::{Dense, Entries, Gaussian, Hadamard, Identity, Rademacher, RankOne, SensingOperator};
 
 /// What an operator takes, before it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +37,17 @@ pub fn footprint(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize, w
             let (storage, workspace) = (Rademacher::required_bytes(rows, cols, p), Rademacher::workspace_bytes(rows, cols, p, 1));
             (storage, workspace, 2.0 * product(&[p, rows, cols]) as f64)
         }
+        Ensemble::RankOne { .. } => {
+            RankOne::check_fits(rows, cols, p)?;
+            let (side, thin) = (rows.saturating_add(cols), width.max(1));
+            (RankOne::required_bytes(rows, cols, p), product(&[8, 8, side, thin]), 4.0 * product(&[p, side, thin]) as f64)
+        }
+        Ensemble::Hadamard { .. } => {
+            Hadamard::check_fits(rows, cols, p)?;
+            let size = Hadamard::most_measurements(rows, cols).unwrap_or(1);
+            let flops = 2.0 * size as f64 * f64::from(size.ilog2()) + 4.0 * p as f64;
+            (Hadamard::required_bytes(rows, cols, p), product(&[8, size.saturating_add(p)]), flops)
+        }
         Ensemble::Entries { .. } => {
             Entries::check_fits(rows, cols, p)?;
             let workspace = product(&[8, 2, rows.saturating_add(cols), width]).saturating_add(product(&[8, p]));
@@ -65,6 +76,8 @@ pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usi
         Ensemble::Identity => Box::new(Identity::new(rows, cols)),
         Ensemble::Gaussian { storage, .. } => Box::new(Gaussian::draw(rows, cols, p, storage, sensing.seed)?),
         Ensemble::Rademacher { .. } => Box::new(Rademacher::draw(rows, cols, p, sensing.seed)?),
+        Ensemble::RankOne { .. } => Box::new(RankOne::draw(rows, cols, p, sensing.seed)?),
+        Ensemble::Hadamard { .. } => Box::new(Hadamard::draw(rows, cols, p, sensing.seed)?),
         Ensemble::Entries { .. } => Box::new(Entries::draw(rows, cols, p, sensing.seed)?),
     })
 }
@@ -75,6 +88,8 @@ pub(super) fn kind(ensemble: &Ensemble) -> OperatorKind {
         Ensemble::Identity => OperatorKind::Identity,
         Ensemble::Gaussian { .. } => OperatorKind::Dense,
         Ensemble::Rademacher { .. } => OperatorKind::Rademacher,
+        Ensemble::RankOne { .. } => OperatorKind::RankOne,
+        Ensemble::Hadamard { .. } => OperatorKind::Hadamard,
         Ensemble::Entries { .. } => OperatorKind::Entries,
     }
 }

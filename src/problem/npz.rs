@@ -6,6 +6,8 @@
 //! | `operator` | (p, m, n) | `A_i/√p`, so that `A(X)_i = Σ_jk operator[i,j,k] X[j,k]` | if `operator_kind` is `dense` |
 //! | `operator_kind` | () | `dense`, `identity` (its `y` is `Y + e` column by column, `order="F"`), or a structured ensemble | no, beside `operator` |
 //! | `sign_bits` | (p, ⌈mn/8⌉) | of `rademacher`, bytes: `numpy.packbits` of `A_i < 0` in row-major order; `A_i` has entries ±1/√p | by that kind |
+//! | `left`, `right` | (p, m), (p, n) | of `rank_one`: `A(X)_i = left[i] @ X @ right[i]/√p`; without `right` it is `left` | `left` by that kind |
+//! | `indices`, `signs` | (p), (m, n) | of `hadamard`: row `indices[i]` of the Walsh–Hadamard transform of `signs * X`, column by column, over √p | by that kind |
 //! | `rows`, `cols` | (p), (p) | of `entries`: `A(X)_i = √(mn/p) X[rows[i], cols[i]]` | by that kind |
 //! | `operator_shape` | (3) | `[p, m, n]`, integers | no, where another array tells the shape |
 //! | `target` | (m, n) | `Y` | no |
@@ -20,11 +22,26 @@ use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target, struct
 use crate::config::Storage;
 use crate::dynamics::State;
 use crate::linalg::{Matrix, View};
-use crate::sensing::{Dense, Entries, Identity, Rademacher, SensingOperator};
+use crate::sensing::{Dense, Entries, Hadamard, Identity, Rademacher, RankOne, SensingOperator};
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
-const NAMES: [&str; 10] = ["target", "y", "f0", "g0", "operator", "operator_kind", "operator_shape", "rows", "cols", "sign_bits"];
+const NAMES: [&str; 14] = [
+    "target",
+    "y",
+    "f0",
+    "g0",
+    "operator",
+    "operator_kind",
+    "operator_shape",
+    "sign_bits",
+    "left",
+    "right",
+    "indices",
+    "signs",
+    "rows",
+    "cols",
+];
 
 /// How an operator is told in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +52,10 @@ pub enum OperatorKind {
     Identity,
     /// By its signs.
     Rademacher,
+    /// By its vectors.
+    RankOne,
+    /// By its signs and the rows of the transform.
+    Hadamard,
     /// By the places of its entries.
     Entries,
 }
@@ -46,6 +67,8 @@ impl OperatorKind {
             OperatorKind::Dense => "dense",
             OperatorKind::Identity => "identity",
             OperatorKind::Rademacher => "rademacher",
+            OperatorKind::RankOne => "rank_one",
+            OperatorKind::Hadamard => "hadamard",
             OperatorKind::Entries => "entries",
         }
     }
@@ -108,6 +131,10 @@ pub enum OperatorArray {
     Dense(Vec<f64>),
     /// Random signs.
     Rademacher(Rademacher),
+    /// Matrices of rank one.
+    RankOne(RankOne),
+    /// Rows of a transform.
+    Hadamard(Hadamard),
     /// Single entries.
     Entries(Entries),
 }
@@ -153,6 +180,8 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
         OperatorKind::Identity => OperatorArray::Identity,
         OperatorKind::Dense => OperatorArray::Dense(file.operator([p, rows, cols])?),
         OperatorKind::Rademacher => OperatorArray::Rademacher(structured::rademacher(&mut file.archive, [p, rows, cols])?),
+        OperatorKind::RankOne => OperatorArray::RankOne(structured::rank_one(&mut file.archive, [p, rows, cols], has("right"))?),
+        OperatorKind::Hadamard => OperatorArray::Hadamard(structured::hadamard(&mut file.archive, [p, rows, cols])?),
         OperatorKind::Entries => OperatorArray::Entries(structured::entries(&mut file.archive, [p, rows, cols])?),
     };
     Ok(InstanceArrays { shape: (rows, cols), target, data, factors, operator })
@@ -170,6 +199,8 @@ impl InstanceArrays {
         let (operator, kind): (Box<dyn SensingOperator>, _) = match self.operator {
             OperatorArray::Identity => (Box::new(Identity::new(rows, cols)), OperatorKind::Identity),
             OperatorArray::Rademacher(signs) => (Box::new(signs), OperatorKind::Rademacher),
+            OperatorArray::RankOne(vectors) => (Box::new(vectors), OperatorKind::RankOne),
+            OperatorArray::Hadamard(transform) => (Box::new(transform), OperatorKind::Hadamard),
             OperatorArray::Entries(entries) => (Box::new(entries), OperatorKind::Entries),
             OperatorArray::Dense(entries) => (Box::new(Dense::from_rows(rows, cols, self.data.len(), &entries)?), OperatorKind::Dense),
         };
@@ -241,6 +272,8 @@ impl InstanceFile<'_> {
             (true, None | Some("dense")) => Ok(OperatorKind::Dense),
             (false, Some("identity")) => Ok(OperatorKind::Identity),
             (false, Some("rademacher")) => Ok(OperatorKind::Rademacher),
+            (false, Some("rank_one")) => Ok(OperatorKind::RankOne),
+            (false, Some("hadamard")) => Ok(OperatorKind::Hadamard),
             (false, Some("entries")) => Ok(OperatorKind::Entries),
             (false, None | Some("dense")) => {
                 Err(self.missing("operator", "it holds the measurements; full observation is told by operator_kind = \"identity\" instead"))

@@ -2,12 +2,13 @@
 
 use super::ProblemError;
 use super::archive::{ArchiveReader, ArchiveWriter};
-use super::file::npy::shape_text;
-use crate::sensing::{Entries, NamedArray, Rademacher, Values};
+use super::file::npy::{matrix, shape_text};
+use crate::linalg::Matrix;
+use crate::sensing::{Entries, Hadamard, NamedArray, Rademacher, RankOne, Values};
 use std::io::{self, Seek, Write};
 
 /// The words for operators that are told otherwise than by all their entries.
-pub(super) const KINDS: [&str; 3] = ["identity", "rademacher", "entries"];
+pub(super) const KINDS: [&str; 5] = ["identity", "rademacher", "rank_one", "hadamard", "entries"];
 
 /// Writes an operator's arrays.
 ///
@@ -38,7 +39,11 @@ fn integers<T>(
         }
         let index = |entry: f64| {
             let fits = entry >= 0.0 && entry < below as f64 && entry.fract() == 0.0;
-            if fits { Ok(make(entry as usize)) } else { Err(format!("has an entry {entry}; expected integers from 0 to {}", below.saturating_sub(1))) }
+            if fits {
+                Ok(make(entry as usize))
+            } else {
+                Err(format!("has an entry {entry}; expected integers from 0 to {}", below.saturating_sub(1)))
+            }
         };
         numbers.entries.map(|entry| index(entry?)).collect()
     })
@@ -49,6 +54,37 @@ pub(super) fn rademacher(archive: &mut ArchiveReader, [p, rows, cols]: [usize; 3
     Rademacher::check_fits(rows, cols, p)?;
     let packed = integers(archive, "sign_bits", &[p, (rows * cols).div_ceil(8)], 256, |byte| byte as u8)?;
     Ok(Rademacher::from_packed(rows, cols, p, &packed)?)
+}
+
+/// Vectors from `left` and, if it is there, `right`.
+pub(super) fn rank_one(archive: &mut ArchiveReader, [p, rows, cols]: [usize; 3], has_right: bool) -> Result<RankOne, ProblemError> {
+    RankOne::check_fits(rows, cols, p)?;
+    let mut vectors = |array: &str, length: usize| -> Result<Matrix, ProblemError> {
+        archive.numbers(array, |numbers| {
+            let expected = [p, length];
+            if numbers.shape != expected {
+                return Err(format!("has shape {}; expected {}", numbers.shape_text(), shape_text(&expected)));
+            }
+            matrix(numbers)
+        })
+    };
+    let left = vectors("left", rows)?;
+    // Without the array, z_i = x_i, and a shape that is not square is refused.
+    let right = if has_right || rows != cols { Some(vectors("right", cols)?) } else { None };
+    Ok(RankOne::from_vectors(&left, right.as_ref())?)
+}
+
+/// A transform from `indices` and `signs`.
+pub(super) fn hadamard(archive: &mut ArchiveReader, [p, rows, cols]: [usize; 3]) -> Result<Hadamard, ProblemError> {
+    Hadamard::check_fits(rows, cols, p)?;
+    let size = Hadamard::most_measurements(rows, cols).unwrap_or(0);
+    let indices = integers(archive, "indices", &[p], size, |index| index)?;
+    let signs = archive.numbers("signs", matrix)?;
+    if signs.shape() != (rows, cols) || signs.iter().any(|sign| sign.abs() != 1.0) {
+        return Err(archive.error("signs", format!("must be {rows}×{cols} numbers 1 and −1")));
+    }
+    let negative: Vec<bool> = signs.iter().map(|&sign| sign < 0.0).collect();
+    Ok(Hadamard::from_parts(rows, cols, &indices, &negative)?)
 }
 
 /// Entries from `rows` and `cols`.

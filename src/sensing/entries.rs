@@ -171,7 +171,10 @@ impl Entries {
         let share = (SHARE / stride).max(1);
         weights.par_chunks_mut(share).enumerate().for_each(|(nth, weights)| {
             let which = nth * share..nth * share + weights.len();
-            run(Residuals { places: &self.places[which.clone()], y: &y[which], data, scale: self.scale, stride, f, g, weights }, self.portable);
+            run(
+                Residuals { places: &self.places[which.clone()], y: &y[which], data, scale: self.scale, stride, f, g, weights },
+                self.portable,
+            );
         });
         answer.residual_norm_squared = weights.iter().map(|r| r * r).sum();
         weights.iter_mut().for_each(|r| *r *= self.scale);

@@ -47,7 +47,9 @@ pub enum SensingError {
         measurements: usize,
     },
     /// More measurements than there are to be had without replacement.
-    #[error("{measurements} {ensemble} measurements of {rows}×{cols} matrices, drawn without replacement: there are {most} of them; take at most so many")]
+    #[error(
+        "{measurements} {ensemble} measurements of {rows}×{cols} matrices, drawn without replacement: there are {most} of them; take at most so many"
+    )]
     TooMany {
         /// The ensemble's name.
         ensemble: &'static str,
@@ -69,6 +71,16 @@ pub enum SensingError {
         rows: usize,
         /// `n`
         cols: usize,
+    },
+    /// A row of a transform that it does not have.
+    #[error("measurement {measurement} (counted from 0) is of row {index} of a transform that has rows 0 to {}", size - 1)]
+    BadIndex {
+        /// The measurement, from 0.
+        measurement: usize,
+        /// The row.
+        index: usize,
+        /// Rows of the transform.
+        size: usize,
     },
     /// An entry observed twice, or outside of the matrix.
     #[error("measurement {measurement} (counted from 0) is of entry ({row}, {col}), which {problem}")]

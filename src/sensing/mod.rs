@@ -8,18 +8,22 @@ mod dense;
 mod entries;
 mod error;
 mod gaussian;
+mod hadamard;
 mod identity;
 mod memory;
 mod rademacher;
+mod rank_one;
 mod rip;
 
 pub use dense::Dense;
 pub use entries::Entries;
 pub use error::SensingError;
 pub use gaussian::Gaussian;
+pub use hadamard::Hadamard;
 pub use identity::Identity;
 pub use memory::available_memory;
 pub use rademacher::Rademacher;
+pub use rank_one::RankOne;
 pub use rip::{NormalNorm, RipLowerBound, RipSearch, normal_operator_norm, rip_lower_bound, rip_lower_bounds};
 
 use crate::linalg::{Matrix, View};

@@ -12,21 +12,18 @@ pub(super) struct Known {
     pub rank: Option<usize>,
 }
 
-/// The one key that tells the count. `most` is how many measurements there are of `rows × cols` matrices.
-pub(super) fn measurements(
-    ensemble: &str,
-    table: &Span,
-    keys: &CountKeys<'_>,
-    known: &Known,
-    most: impl Fn(usize, usize) -> usize,
-) -> Result<Measurements, Flaw> {
+/// How many measurements of `rows × cols` matrices there are, if there is such a number.
+pub(super) type Most = fn(usize, usize) -> Option<usize>;
+
+/// As many as one likes.
+pub(super) const ANY: Most = |_, _| None;
+
+/// The one key that tells the count.
+pub(super) fn measurements(ensemble: &str, table: &Span, keys: &CountKeys<'_>, known: &Known, most: Most) -> Result<Measurements, Flaw> {
     let key = |name: &str| format!("sensing.{ensemble}.{name}");
     let fraction = keys.fraction.unwrap_or(&None);
-    let places = [
-        ("measurements", span_of(keys.measurements)),
-        ("oversampling", span_of(keys.oversampling)),
-        ("fraction", span_of(fraction)),
-    ];
+    let places =
+        [("measurements", span_of(keys.measurements)), ("oversampling", span_of(keys.oversampling)), ("fraction", span_of(fraction))];
     let mut given: Vec<(&str, Span)> = places.into_iter().filter_map(|(name, span)| Some((name, span?))).collect();
     given.sort_by_key(|(_, span)| span.start);
     if let [(first, _), (second, span), ..] = given.as_slice() {
@@ -53,9 +50,9 @@ pub(super) fn measurements(
         _ => None,
     };
     if let (Some(count), Some((rows, cols)), [(name, span)]) = (count, known.shape, given.as_slice())
-        && count > most(rows, cols)
+        && let Some(most) = most(rows, cols).filter(|&most| count > most)
     {
-        let rule = format!("is too large: it makes {count} measurements without replacement, and there are {} of them", most(rows, cols));
+        let rule = format!("is too large: it makes {count} measurements without replacement, and there are {most} of them");
         return Err(Flaw::value(key(name), span, rule));
     }
     Ok(measurements)

@@ -1,12 +1,14 @@
 //! The instance: target, measurements, width.
 
 use super::checks::{absent, at_least, bytes, exactly_one, not_negative, path, positive, span_of};
-use super::ensembles::{Known, measurements};
+use super::ensembles::{ANY, Known, Most, measurements};
+use crate::config::ensembles::CountedTable;
 use crate::config::error::Flaw;
 use crate::config::experiment::{Coherence, Ensemble, Measurements, Problem, SensingSpec, Storage, TargetKind, TargetSpec};
 use crate::config::located::{Located, Span, fill};
 use crate::config::schema::{CoherenceName, FactorizationName, File, GaussianTable, SensingTable, StorageName, TargetTable};
 use crate::config::values::RankValue;
+use crate::sensing::Hadamard;
 use std::path::Path;
 
 /// The instance, and what is known about it without reading a file.
@@ -191,6 +193,8 @@ fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, u
     let places = [
         ("gaussian", span_of(&table.gaussian)),
         ("rademacher", span_of(&table.rademacher)),
+        ("rank_one", span_of(&table.rank_one)),
+        ("hadamard", span_of(&table.hadamard)),
         ("entries", span_of(&table.entries)),
         ("identity", span_of(&table.identity)),
     ];
@@ -201,13 +205,20 @@ fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, u
         let noise = noise("sensing.gaussian.noise", &mut gaussian.value.noise)?;
         return Ok(SensingSpec { seed: fill(&mut gaussian.value.seed, seed), noise, ensemble });
     }
-    if let Some(Located { value: signs, span }) = &mut table.rademacher {
-        let measurements = measurements("rademacher", span, &signs.count_keys(), &known, |rows, cols| MOST_BITS / rows.saturating_mul(cols))?;
-        let noise = noise("sensing.rademacher.noise", &mut signs.noise)?;
-        return Ok(SensingSpec { seed: fill(&mut signs.seed, seed), noise, ensemble: Ensemble::Rademacher { measurements } });
+    type Make = fn(Measurements) -> Ensemble;
+    let counted: [(&str, &mut Option<Located<CountedTable>>, Most, Make); 3] = [
+        ("rademacher", &mut table.rademacher, ANY, |measurements| Ensemble::Rademacher { measurements }),
+        ("rank_one", &mut table.rank_one, ANY, |measurements| Ensemble::RankOne { measurements }),
+        ("hadamard", &mut table.hadamard, Hadamard::most_measurements, |measurements| Ensemble::Hadamard { measurements }),
+    ];
+    for (name, table, most, make) in counted {
+        let Some(Located { value: table, span }) = table else { continue };
+        let ensemble = make(measurements(name, span, &table.count_keys(), &known, most)?);
+        let noise = noise(&format!("sensing.{name}.noise"), &mut table.noise)?;
+        return Ok(SensingSpec { seed: fill(&mut table.seed, seed), noise, ensemble });
     }
     if let Some(Located { value: entries, span }) = &mut table.entries {
-        let measurements = measurements("entries", span, &entries.count_keys(), &known, |rows, cols| rows.saturating_mul(cols))?;
+        let measurements = measurements("entries", span, &entries.count_keys(), &known, |rows, cols| rows.checked_mul(cols))?;
         let noise = noise("sensing.entries.noise", &mut entries.noise)?;
         return Ok(SensingSpec { seed: fill(&mut entries.seed, seed), noise, ensemble: Ensemble::Entries { measurements } });
     }
@@ -215,9 +226,6 @@ fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, u
     let noise = noise("sensing.identity.noise", &mut identity.value.noise)?;
     Ok(SensingSpec { seed: fill(&mut identity.value.seed, seed), noise, ensemble: Ensemble::Identity })
 }
-
-/// Signs that can be stored at all.
-const MOST_BITS: usize = isize::MAX as usize;
 
 fn noise(key: &str, slot: &mut Option<Located<f64>>) -> Result<f64, Flaw> {
     not_negative(key, slot.get_or_insert_with(|| Located::filled(0.0)))

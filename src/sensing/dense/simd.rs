@@ -23,6 +23,10 @@ pub(in crate::sensing) trait Lanes: Copy {
     unsafe fn store(to: *mut f64, vector: Self::Vector);
     /// `a·b + c` in each lane, rounded once.
     unsafe fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// `a + b` in each lane.
+    unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a − b` in each lane.
+    unsafe fn subtract(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Asks for the cache line at an address, which may be any.
     unsafe fn prefetch(at: *const u8);
     /// Nothing at run time; the compiler moves no load across. Without it, it loads several rows ahead and spills accumulators.
@@ -79,6 +83,16 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn add(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+        std::array::from_fn(|l| a[l] + b[l])
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+        std::array::from_fn(|l| a[l] - b[l])
+    }
+
+    #[inline(always)]
     unsafe fn prefetch(_at: *const u8) {}
 
     #[inline(always)]
@@ -127,6 +141,16 @@ mod avx2 {
         #[inline(always)]
         unsafe fn multiply_add(a: __m256d, b: __m256d, c: __m256d) -> __m256d {
             unsafe { _mm256_fmadd_pd(a, b, c) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(a: __m256d, b: __m256d) -> __m256d {
+            unsafe { _mm256_add_pd(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn subtract(a: __m256d, b: __m256d) -> __m256d {
+            unsafe { _mm256_sub_pd(a, b) }
         }
 
         #[inline(always)]

@@ -7,12 +7,10 @@
 //! **Layout.** A row is packets of four words, each for 256 columns: column `4j + l` of a packet has bit `63 − j` of word `l`, set where the sign
 //! is −. Points lie as (span of columns)(point)(column), padded with zeros to whole packets.
 
-#![expect(clippy::needless_range_loop, reason = "register tiles: rows and points index several arrays and pointers at once")]
-
 use super::lanes::SignLanes;
+use crate::sensing::dense::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::sensing::dense::{Avx2, has_vector_instructions};
-use crate::sensing::dense::Portable;
 
 /// Columns of a packet.
 pub(super) const PACKET: usize = 256;

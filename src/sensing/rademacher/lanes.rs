@@ -20,8 +20,6 @@ pub(super) trait SignLanes: Lanes {
     unsafe fn next(words: Self::Words) -> Self::Words;
     /// `x`, negated in the lanes whose sign is set.
     unsafe fn negate(x: Self::Vector, signs: Self::Vector) -> Self::Vector;
-    /// `a + b` in each lane.
-    unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
 }
 
 impl SignLanes for Portable {
@@ -46,11 +44,6 @@ impl SignLanes for Portable {
     #[inline(always)]
     unsafe fn negate(x: [f64; 4], signs: [f64; 4]) -> [f64; 4] {
         std::array::from_fn(|l| f64::from_bits(x[l].to_bits() ^ signs[l].to_bits()))
-    }
-
-    #[inline(always)]
-    unsafe fn add(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
-        std::array::from_fn(|l| a[l] + b[l])
     }
 }
 
@@ -81,11 +74,6 @@ mod avx2 {
         #[inline(always)]
         unsafe fn negate(x: __m256d, signs: __m256d) -> __m256d {
             unsafe { _mm256_xor_pd(x, signs) }
-        }
-
-        #[inline(always)]
-        unsafe fn add(a: __m256d, b: __m256d) -> __m256d {
-            unsafe { _mm256_add_pd(a, b) }
         }
     }
 }

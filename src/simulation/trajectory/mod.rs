@@ -9,6 +9,7 @@ use super::schedule::{Due, Schedule, Side};
 use super::{Outcome, stop};
 use crate::config::{Stop, TrajectorySpec};
 use crate::dynamics::{State, VectorField};
+use crate::linalg::{Form, Matrix, multiply_into};
 use crate::observe::{ObserveError, ObserverMemory, Observers};
 use crate::problem::Instance;
 use crate::sensing::{Answer, Question, Want};
@@ -87,6 +88,8 @@ pub(super) struct Trajectory {
     pending: Vec<Pending>,
     integral: Integral,
     spare: Vec<State>,
+    /// `FGᵀ`, where a stop rule needs it and answers do not hold it.
+    formed: Option<Matrix>,
 }
 
 impl Trajectory {
@@ -119,6 +122,7 @@ impl Trajectory {
             pending: vec![],
             integral: Integral::default(),
             spare: vec![],
+            formed: None,
         }
     }
 
@@ -257,9 +261,13 @@ impl Trajectory {
         self.started = true;
         let (stepper, field) = (self.stepper.as_ref(), self.field.as_ref());
         // An answer by products has no FGᵀ; only one of the rules looks at it.
-        let thin = field.answer(answer).given == Want::Products;
-        let formed = (thin && shared.stop.relative_error.is_some()).then(|| stepper.state().product());
-        let product = formed.as_ref().unwrap_or(&field.answer(answer).product);
+        let mut product = &field.answer(answer).product;
+        if field.answer(answer).given == Want::Products && shared.stop.relative_error.is_some() {
+            let (left, right, rows) = (stepper.state().left(), stepper.state().right(), product.nrows());
+            let formed = self.formed.get_or_insert_with(|| product.clone());
+            multiply_into(formed, 0, rows, 1.0, Form::RightTransposed, left, right);
+            product = formed;
+        }
         let point = stop::Point { stepper, field, product, target, out_of_time: shared.out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
