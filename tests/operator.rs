@@ -38,7 +38,10 @@ fn data(x: &Matrix) -> Question<'_> {
 fn ask(operator: &dyn SensingOperator, y: &[f64], questions: &[Question<'_>]) -> Vec<Answer> {
     let (m, n) = operator.shape();
     // Leftovers in the buffers must not matter.
-    let mut answers = vec![Answer { matrix: matrix(m, n, 99), product: matrix(m, n, 98), residual_norm_squared: 3.0, ..Answer::new(m, n) }; questions.len()];
+    let mut answers = vec![
+        Answer { matrix: matrix(m, n, 99), product: matrix(m, n, 98), residual_norm_squared: 3.0, ..Answer::new(m, n) };
+        questions.len()
+    ];
     operator.answer(y, questions, &mut answers, &mut operator.workspace());
     answers
 }
@@ -75,8 +78,7 @@ fn answers_are_those_of_plain_loops() {
             let y = vector(p, 1);
             let points: Vec<_> = (0..BATCH).map(|q| matrix(m, n, q)).collect();
             for batch in [1, 2, 3, 8, BATCH] {
-                let questions: Vec<_> =
-                    points[..batch].iter().enumerate().map(|(q, x)| Question { data: q % 3 != 1, ..data(x) }).collect();
+                let questions: Vec<_> = points[..batch].iter().enumerate().map(|(q, x)| Question { data: q % 3 != 1, ..data(x) }).collect();
                 for ((q, answer), question) in ask(&operator, &y, &questions).iter().enumerate().zip(&questions) {
                     assert_eq!(answer.product, points[q]);
                     let products = measure_plainly(&operator, &points[q]);

@@ -1,6 +1,7 @@
 """Recomputes what pgflow wrote with NumPy and SciPy, from the exported instance alone.
 
     check.py run INSTANCE.npz RUN_DIR              the run of configs/external.toml
+    check.py structured COMPACT DENSE              two exports of one structured ensemble
     check.py instances PLAIN NOISY SINGLE NOISE     three exports of one configuration: as it is, with noise of that
                                                    standard deviation, with f32 storage
 
@@ -311,6 +312,55 @@ def check_instances(report, plain_path, noisy_path, single_path, noise):
     report.add("operator: mean square of the entries times p, less 1", abs(scale - 1), 6 * np.sqrt(2 / plain.operator.size))
 
 
+def fwht(x):
+    """The Walsh-Hadamard transform, not normalised."""
+    h = 1
+    while h < len(x):
+        x = x.reshape(-1, 2, h)
+        x = np.stack([x[:, 0] + x[:, 1], x[:, 0] - x[:, 1]], axis=1).ravel()
+        h *= 2
+    return x
+
+
+def check_structured(report, compact_path, dense_path):
+    """The arrays of a structured ensemble, read as docs/ensembles.md says, against its dense rows and its data."""
+    with np.load(dense_path) as dense:
+        operator, target, y = dense["operator"], dense["target"], dense["y"]
+    p, m, n = operator.shape
+    with np.load(compact_path) as arrays:
+        kind = arrays["operator_kind"].item().decode()
+        assert "operator" not in arrays and list(arrays["operator_shape"]) == [p, m, n], "a compact file"
+        assert np.array_equal(arrays["y"], y) and np.array_equal(arrays["target"], target), "the same instance"
+        match kind:
+            case "rademacher":
+                signs = 1.0 - 2.0 * np.unpackbits(arrays["sign_bits"], axis=1, count=m * n)
+                measure = lambda x: signs @ x.ravel() / np.sqrt(p)
+            case "rank_one":
+                left, right = arrays["left"], arrays["right"]
+                measure = lambda x: np.einsum("ij,jk,ik->i", left, x, right) / np.sqrt(p)
+            case "hadamard":
+                indices, signs = arrays["indices"], arrays["signs"]
+                size = 1 << (m * n - 1).bit_length()
+
+                def measure(x):
+                    padded = np.zeros(size)
+                    padded[: m * n] = (signs * x).ravel(order="F")
+                    return fwht(padded)[indices] / np.sqrt(p)
+
+            case "entries":
+                rows, cols = arrays["rows"], arrays["cols"]
+                measure = lambda x: np.sqrt(m * n / p) * x[rows, cols]
+    rng = np.random.default_rng(0)
+    flat = operator.reshape(p, -1)
+    for name, x in (("the target", target), ("a random matrix", rng.standard_normal((m, n)))):
+        # Sums of mn products of at most three factors each, on both sides.
+        allowed = 2 * gamma(m * n + 6) * np.max(np.abs(flat) @ np.abs(x).ravel())
+        report.add(f"{kind}: compact and dense agree on {name}", np.max(np.abs(measure(x) - flat @ x.ravel())), allowed)
+    report.add(f"{kind}: y = A(Y), relative", fro(measure(target) - y) / fro(y), 1e-13)
+    if kind != "rank_one":
+        report.add(f"{kind}: rows have the norm sqrt(mn/p), relative", np.max(np.abs(fro(flat, axis=1) / np.sqrt(m * n / p) - 1)), 1e-13)
+
+
 def main(arguments):
     report = Report()
     match arguments:
@@ -318,6 +368,8 @@ def main(arguments):
             check_run(report, instance, directory)
         case ["instances", plain, noisy, single, noise]:
             check_instances(report, plain, noisy, single, float(noise))
+        case ["structured", compact, dense]:
+            check_structured(report, compact, dense)
         case _:
             print(__doc__, file=sys.stderr)
             return 2

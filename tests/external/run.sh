@@ -42,6 +42,16 @@ echo "--- instances of configs/quickstart.toml"
 "$PGFLOW" instance configs/quickstart.toml -o "$work/single.npz" --set 'sensing.gaussian.storage="f32"'
 "$python" tests/external/check.py instances "$work/plain.npz" "$work/noisy.npz" "$work/single.npz" 0.05
 
+echo "--- structured ensembles"
+tables=(rademacher.measurements=700 rank_one.measurements=700 hadamard.measurements=700 entries.measurements=700)
+for table in "${tables[@]}"; do
+    name=${table%%.*}
+    sed "s/\\[sensing.gaussian\\]/[sensing.$name]/" configs/quickstart.toml > "$work/$name.toml"
+    "$PGFLOW" instance "$work/$name.toml" -o "$work/$name.npz" --set "sensing.$table"
+    "$PGFLOW" instance "$work/$name.toml" -o "$work/$name-dense.npz" --set "sensing.$table" --dense
+    "$python" tests/external/check.py structured "$work/$name.npz" "$work/$name-dense.npz"
+done
+
 echo "--- run of configs/external.toml"
 "$PGFLOW" instance configs/external.toml -o "$work/external.npz"
 "$PGFLOW" run configs/external.toml -o "$work/external" -q
