@@ -19,3 +19,4 @@ mod perturbed_descent;
 mod sampling;
 mod setup;
 mod symmetries;
+mod thin;
