@@ -345,3 +345,47 @@ fn archives_keep_names_and_order() {
     let stored: Vec<u8> = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0].iter().flat_map(|x: &f64| x.to_le_bytes()).collect();
     assert!(bytes.windows(stored.len()).any(|window| window == stored));
 }
+
+/// Structured operators: 2 measurements of 4 × 3 matrices, with one thing wrong each.
+#[test]
+fn structured_arrays_that_do_not_fit_are_refused() {
+    let scratch = Scratch::new();
+    type Numbers = (&'static str, &'static [usize], Vec<f64>);
+    let ones = |sign: f64| vec![sign; 12];
+    let cases: Vec<(&str, Vec<Numbers>, &[&str])> = vec![
+        ("entries", vec![("rows", &[2], vec![1.0, 3.0])], &["array \"cols\"", "is missing"]),
+        ("entries", vec![("rows", &[2], vec![1.0, 4.0]), ("cols", &[2], vec![0.0, 1.0])], &["array \"rows\"", "entry 4", "0 to 3"]),
+        ("entries", vec![("rows", &[2], vec![1.0, 0.5]), ("cols", &[2], vec![0.0, 1.0])], &["array \"rows\"", "entry 0.5"]),
+        ("entries", vec![("rows", &[3], vec![1.0; 3]), ("cols", &[2], vec![0.0, 1.0])], &["array \"rows\"", "shape (3,)", "(2,)"]),
+        ("entries", vec![("rows", &[2], vec![1.0, 1.0]), ("cols", &[2], vec![2.0, 2.0])], &["(1, 2)", "measured already"]),
+        ("rademacher", vec![("sign_bits", &[2, 1], vec![255.0; 2])], &["array \"sign_bits\"", "(2, 1)", "(2, 2)"]),
+        ("rademacher", vec![("sign_bits", &[2, 2], vec![256.0; 4])], &["array \"sign_bits\"", "256", "0 to 255"]),
+        ("rank_one", vec![("left", &[2, 3], vec![1.0; 6]), ("right", &[2, 3], vec![1.0; 6])], &["array \"left\"", "(2, 3)", "(2, 4)"]),
+        // Without `right` it would be `left`, which has another length.
+        ("rank_one", vec![("left", &[2, 4], vec![1.0; 8])], &["array \"right\"", "is missing"]),
+        ("hadamard", vec![("indices", &[2], vec![0.0, 16.0]), ("signs", &[4, 3], ones(1.0))], &["array \"indices\"", "16", "0 to 15"]),
+        ("hadamard", vec![("indices", &[2], vec![0.0, 15.0]), ("signs", &[4, 3], ones(0.5))], &["array \"signs\"", "1 and −1"]),
+        ("hadamard", vec![("indices", &[2], vec![0.0, 15.0]), ("signs", &[3, 4], ones(-1.0))], &["array \"signs\"", "4×3"]),
+        ("identity", vec![("rows", &[2], vec![0.0, 1.0])], &["array \"rows\"", "operator_kind = \"entries\"", "\"identity\""]),
+    ];
+    for (kind, arrays, parts) in cases {
+        let bytes = archive(|archive| {
+            archive.array("y", &[2], [1.0, 2.0])?;
+            archive.text("operator_kind", kind)?;
+            archive.integers("operator_shape", &[2, 4, 3])?;
+            arrays.iter().try_for_each(|(name, shape, values)| archive.array(name, shape, values.iter().copied()))
+        });
+        let error = scratch.read(&bytes).unwrap_err();
+        assert!(error.contains("x.npz") && parts.iter().all(|part| error.contains(part)), "{error}, expected {parts:?}");
+    }
+    // What NumPy users would write: floating-point indices and entries in an order of their own, no shape but the target's.
+    let good = archive(|archive| {
+        archive.array("y", &[2], [1.0, 2.0])?;
+        archive.text("operator_kind", "entries")?;
+        archive.array("target", &[4, 3], vec![0.5; 12])?;
+        archive.array("rows", &[2], [3.0, 1.0])?;
+        archive.array("cols", &[2], [2.0, 0.0])
+    });
+    let expected = pgflow::sensing::Entries::from_places(4, 3, &[(3, 2), (1, 0)]).unwrap();
+    assert_eq!(scratch.read(&good).unwrap().operator, OperatorArray::Entries(expected));
+}

@@ -24,8 +24,8 @@ struct Size {
     entry_bytes: u64,
     /// Bytes in memory, padding included.
     operator_bytes: u64,
-    /// Bytes of its workspace for one point.
-    workspace: u64,
+    /// Bytes of its workspace for one point, where they are known before it is built.
+    workspace: Option<u64>,
     /// Operations of one application to one point.
     flops: f64,
     /// The ensemble's name.
@@ -65,7 +65,18 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             let Footprint { measurements, storage, workspace, flops } = footprint(sensing, rows, cols, target.rank(), width)?;
             let (entry_bytes, ensemble) = (entry_bytes(&sensing.ensemble), sensing.ensemble.name());
             let largest = target.values.first().copied().unwrap_or(1.0);
-            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes: storage, workspace, flops, ensemble, largest })
+            Ok(Size {
+                rows,
+                cols,
+                measurements,
+                width,
+                entry_bytes,
+                operator_bytes: storage,
+                workspace: Some(workspace),
+                flops,
+                ensemble,
+                largest,
+            })
         }
         Problem::File(path) => {
             let arrays = read_instance(path)?;
@@ -79,7 +90,7 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             let entry_bytes = if built.kind == OperatorKind::Dense { 8 } else { 0 };
             let flops = built.instance.operator.cost(1).flops;
             let ensemble = built.kind.label();
-            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes, workspace: 0, flops, ensemble, largest })
+            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes, workspace: None, flops, ensemble, largest })
         }
     }
 }
@@ -169,8 +180,11 @@ impl Estimate {
             size.operator_bytes
         );
         text += &format!(
-            "# one application ({}): {} bytes read, {:.2e} operations a point, {} bytes of workspace\n",
-            size.ensemble, size.operator_bytes, size.flops, size.workspace
+            "# one application ({}): {} bytes read, {:.2e} operations a point{}\n",
+            size.ensemble,
+            size.operator_bytes,
+            size.flops,
+            size.workspace.map(|bytes| format!(", {bytes} bytes of workspace")).unwrap_or_default()
         );
         if let Some(memory) = available_memory() {
             text += &format!("# memory that can be had: {memory} bytes\n");

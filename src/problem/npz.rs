@@ -163,6 +163,7 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
         (false, false) => None,
     };
     let kind = file.kind(has("operator"), has("operator_kind"))?;
+    structured::check_names(&file.archive, &names, kind.label())?;
     let told = if has("operator_shape") { Some(file.told_shape()?) } else { None };
     let [p, rows, cols] = match (kind, told) {
         (OperatorKind::Dense, _) => file.dense_shape()?,

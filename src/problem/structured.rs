@@ -4,11 +4,26 @@ use super::ProblemError;
 use super::archive::{ArchiveReader, ArchiveWriter};
 use super::file::npy::{matrix, shape_text};
 use crate::linalg::Matrix;
-use crate::sensing::{Entries, Hadamard, NamedArray, Rademacher, RankOne, Values};
+use crate::sensing::{Entries, Hadamard, NamedArray, Rademacher, RankOne, SensingError, Values};
 use std::io::{self, Seek, Write};
 
 /// The words for operators that are told otherwise than by all their entries.
 pub(super) const KINDS: [&str; 5] = ["identity", "rademacher", "rank_one", "hadamard", "entries"];
+
+/// The arrays of each kind.
+const ARRAYS: [(&str, &[&str]); 4] =
+    [("rademacher", &["sign_bits"]), ("rank_one", &["left", "right"]), ("hadamard", &["indices", "signs"]), ("entries", &["rows", "cols"])];
+
+/// Refuses arrays that belong to another kind of operator than `kind`: they would be ignored.
+pub(super) fn check_names(archive: &ArchiveReader, names: &[String], kind: &str) -> Result<(), ProblemError> {
+    for (owner, arrays) in ARRAYS.iter().filter(|(owner, _)| *owner != kind) {
+        if let Some(foreign) = names.iter().find(|name| arrays.contains(&name.as_str())) {
+            let reason = format!("belongs to operator_kind = {owner:?}, but the operator is {kind:?}; drop it or correct operator_kind");
+            return Err(archive.error(foreign, reason));
+        }
+    }
+    Ok(())
+}
 
 /// Writes an operator's arrays.
 ///
@@ -91,5 +106,8 @@ pub(super) fn hadamard(archive: &mut ArchiveReader, [p, rows, cols]: [usize; 3])
 pub(super) fn entries(archive: &mut ArchiveReader, [p, rows, cols]: [usize; 3]) -> Result<Entries, ProblemError> {
     let which = integers(archive, "rows", &[p], rows, |row| row)?;
     let places: Vec<_> = which.into_iter().zip(integers(archive, "cols", &[p], cols, |col| col)?).collect();
-    Ok(Entries::from_places(rows, cols, &places)?)
+    Entries::from_places(rows, cols, &places).map_err(|error| match error {
+        SensingError::BadEntry { .. } => archive.error("rows", error.to_string()),
+        other => other.into(),
+    })
 }

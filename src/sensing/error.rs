@@ -28,8 +28,8 @@ pub enum SensingError {
     },
     /// A structured ensemble is larger than the memory that is left.
     #[error(
-        "{measurements} {ensemble} measurements of {rows}×{cols} matrices need {} with their workspace, and {} of memory are available; take \
-         fewer measurements or a smaller target",
+        "{measurements} {ensemble} measurements of {rows}×{cols} matrices need {}, and {} of memory are available; take fewer \
+         measurements or a smaller target",
         Bytes(*needed), Bytes(*available)
     )]
     DoesNotFit {
