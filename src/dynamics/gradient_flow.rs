@@ -1,7 +1,7 @@
 //! Gradient flow of the factored least-squares loss.
 
 use super::{Moment, Next, Shape, State, VectorField};
-use crate::linalg::{Form, View, multiply_into};
+use crate::linalg::{Form, Matrix, View, multiply_into};
 use crate::sensing::{Answer, Question, Want};
 
 /// `Ḟ = N G`, `Ġ = Nᵀ F` with `N = A*(y − A(FGᵀ))`: the negative gradient of `½‖A(FGᵀ) − y‖²`. One question an evaluation.
@@ -18,10 +18,7 @@ impl VectorField for GradientFlow {
     }
 
     fn resume(&mut self, _at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next {
-        let Shape::Factors { rows, cols, .. } = state.shape();
-        let n = View::of(&answer.matrix);
-        multiply_into(rate.matrix_mut(), 0, rows, 1.0, Form::Plain, n, state.right());
-        multiply_into(rate.matrix_mut(), rows, cols, 1.0, Form::LeftTransposed, n, state.left());
+        apply(rate, &answer.matrix, state);
         Next::Rate
     }
 }
@@ -49,4 +46,11 @@ impl VectorField for ThinGradientFlow {
             }
         }
     }
+}
+
+/// `out = sym(N) Z`
+pub(super) fn apply(out: &mut State, n: &Matrix, state: &State) {
+    let Shape::Factors { rows, cols, .. } = state.shape();
+    multiply_into(out.matrix_mut(), 0, rows, 1.0, Form::Plain, View::of(n), state.right());
+    multiply_into(out.matrix_mut(), rows, cols, 1.0, Form::LeftTransposed, View::of(n), state.left());
 }

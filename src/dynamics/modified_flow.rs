@@ -1,7 +1,8 @@
 //! The modified flow of gradient descent.
 
+use super::gradient_flow::apply;
 use super::{Moment, Next, Shape, State, VectorField};
-use crate::linalg::{Form, Matrix, View, multiply_into};
+use crate::linalg::{Form, Matrix, multiply_into};
 use crate::sensing::{Answer, Point, Question};
 
 /// `Ż = −∇f − (η/2) ∇²f ∇f = −∇(f + (η/4)‖∇f‖²)`: the flow that gradient descent of step η follows to second order (THEORY 3.6).
@@ -57,13 +58,6 @@ impl ModifiedFlow {
         multiply_into(&mut self.direction_part, 0, rows, 1.0, form, state.left(), self.descent.right());
         self.direction += &self.direction_part;
     }
-}
-
-/// `out = sym(N) Z`
-fn apply(out: &mut State, n: &Matrix, state: &State) {
-    let Shape::Factors { rows, cols, .. } = state.shape();
-    multiply_into(out.matrix_mut(), 0, rows, 1.0, Form::Plain, View::of(n), state.right());
-    multiply_into(out.matrix_mut(), rows, cols, 1.0, Form::LeftTransposed, View::of(n), state.left());
 }
 
 impl VectorField for ModifiedFlow {

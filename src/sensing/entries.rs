@@ -1,6 +1,7 @@
 //! Single entries, sampled without replacement: matrix completion.
 
 use super::dense::{Job, Lanes, run};
+use super::subset::Subset;
 use super::{Answer, Cost, NamedArray, Point, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point};
 use crate::linalg::{Matrix, View};
 use crate::random::{Purpose, stream, without_replacement};
@@ -322,6 +323,14 @@ impl SensingOperator for Entries {
         }
         let work = questions.par_iter().zip(answers).zip(buffers);
         work.with_max_len(1).for_each(|((question, answer), buffers)| self.answer_one(y, question, answer, buffers));
+    }
+
+    /// By the measurements asked for and no others. Gives the matrix.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        match Subset::begin(question, y, answer) {
+            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
+            Some(subset) => subset.by_entries(answer, self.scale, |i| self.at(self.places[i])),
+        }
     }
 
     fn measure(&self, x: &Matrix) -> Vec<f64> {

@@ -1,5 +1,6 @@
 //! Full observation: `A = I`, `p = mn`, `y` the entries of `Y` (column-major) plus noise.
 
+use super::subset::Subset;
 use super::{Answer, Cost, Question, SensingOperator, Want, Workspace, write_point};
 use crate::linalg::Matrix;
 
@@ -45,6 +46,14 @@ impl SensingOperator for Identity {
             }
             answer.residual_norm_squared = squares;
             answer.given = Want::Matrix;
+        }
+    }
+
+    /// The sum over some entries, which changes nothing else: `N_S` is zero off them.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        match Subset::begin(question, y, answer) {
+            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
+            Some(subset) => subset.by_entries(answer, 1.0, |i| i),
         }
     }
 

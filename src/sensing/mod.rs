@@ -14,6 +14,7 @@ mod memory;
 mod rademacher;
 mod rank_one;
 mod rip;
+mod subset;
 
 pub use dense::Dense;
 pub use entries::Entries;
@@ -27,6 +28,7 @@ pub use rank_one::RankOne;
 pub use rip::{NormalNorm, RipLowerBound, RipSearch, normal_operator_norm, rip_lower_bound, rip_lower_bounds};
 
 use crate::linalg::{Matrix, View};
+use subset::Subset;
 
 /// The most questions that one application answers together.
 pub const BATCH: usize = 32;
@@ -45,6 +47,21 @@ pub enum Point<'a> {
     Dense(&'a Matrix),
 }
 
+/// Which measurements a question is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rows<'a> {
+    /// All of them.
+    All,
+    /// Some of them, each sum over which is multiplied by a weight: `w Σ_{i∈S} (y_i − ⟨M_i, X⟩) M_i`. With `w = p/|S|` and a random `S` its
+    /// expectation is that of all.
+    Subset {
+        /// `S`, ascending.
+        indices: &'a [usize],
+        /// `w`
+        weight: f64,
+    },
+}
+
 /// One application of the normal operator.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -52,6 +69,8 @@ pub struct Question<'a> {
     pub point: Point<'a>,
     /// `true`: `A*(y − A(X))`; `false`: `−A*A(X)`, as in Hessian–vector products.
     pub data: bool,
+    /// The measurements that it is about.
+    pub rows: Rows<'a>,
     /// What the answer is for.
     pub want: Want,
 }
@@ -69,12 +88,17 @@ pub enum Want {
 impl<'a> Question<'a> {
     /// `A*(y − A(L Rᵀ))`.
     pub fn residual(left: View<'a>, right: View<'a>) -> Self {
-        Question { point: Point::Factored { left, right }, data: true, want: Want::Matrix }
+        Question { point: Point::Factored { left, right }, data: true, rows: Rows::All, want: Want::Matrix }
     }
 
     /// `−A*A(X)`.
     pub fn normal(point: Point<'a>) -> Self {
-        Question { point, data: false, want: Want::Matrix }
+        Question { point, data: false, rows: Rows::All, want: Want::Matrix }
+    }
+
+    /// The same about some of the measurements.
+    pub fn about(self, rows: Rows<'a>) -> Self {
+        Question { rows, ..self }
     }
 }
 
@@ -166,9 +190,20 @@ pub trait SensingOperator: Send + Sync + std::fmt::Debug {
     /// Buffers for [`answer`](Self::answer), for batches of up to [`BATCH`] questions.
     fn workspace(&self) -> Workspace;
 
-    /// Answers up to [`BATCH`] questions in one pass; `answers[i]` belongs to `questions[i]`. `y` is the data, of length `p`.
-    /// Allocates nothing.
+    /// Answers up to [`BATCH`] questions about all measurements ([`Rows::All`]) in one pass; `answers[i]` belongs to `questions[i]`. `y` is the
+    /// data, of length `p`. Allocates nothing.
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace);
+
+    /// Answers a question about some of the measurements by looking at these alone; what the answer holds is
+    /// `N_S = w Σ_{i∈S} (y_i − ⟨M_i, X⟩) M_i`, `X` and `w Σ_{i∈S} (y_i − ⟨M_i, X⟩)²`. A question about all goes to [`answer`](Self::answer).
+    ///
+    /// Default: through [`row`](Self::row), which makes a matrix for each measurement. What it gives is the matrix, whatever is wanted.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        match Subset::begin(question, y, answer) {
+            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
+            Some(subset) => subset.by_rows(answer, |i| self.row(i)),
+        }
+    }
 
     /// `A(X)`, of length `p`.
     fn measure(&self, x: &Matrix) -> Vec<f64>;

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Chunks of measurements, a part of the order of summation.
-const CHUNKS: usize = 8;
+pub(super) const CHUNKS: usize = 8;
 /// Chunks begin at multiples of this, so that the kernel's tiles fill them; a part of the order of summation.
 const UNIT: usize = 12;
 
@@ -33,9 +33,9 @@ pub(super) struct Ensemble<E: Entry> {
 /// What is kept between applications; grows with the largest batch seen.
 pub(super) struct Buffers {
     /// The points, packed.
-    points: Buffer<f64>,
+    pub(super) points: Buffer<f64>,
     /// Each chunk's part of `N`.
-    partial: Buffer<f64>,
+    pub(super) partial: Buffer<f64>,
     chunks: [Scratch; CHUNKS],
 }
 
@@ -137,7 +137,7 @@ impl<E: Entry> Ensemble<E> {
 }
 
 /// Adds the parts, `size` numbers each, to the first: `((0 + 1) + 2) + …`, number by number.
-fn add_chunks(partial: &mut [f64], size: usize) {
+pub(super) fn add_chunks(partial: &mut [f64], size: usize) {
     /// Numbers that a thread adds at a time.
     const SHARE: usize = 2048;
     let (sums, others) = partial.split_at_mut(size);

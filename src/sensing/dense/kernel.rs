@@ -212,6 +212,48 @@ impl<E: Entry> Job for BackProjection<'_, E> {
     }
 }
 
+/// The normal operator on rows from anywhere, for a single point.
+pub(super) struct Gathered<'a, E> {
+    /// All rows of the ensemble.
+    pub(super) entries: &'a [E],
+    /// From one row to the next.
+    pub(super) stride: usize,
+    /// The rows, in the order of summation.
+    pub(super) indices: &'a [usize],
+    /// The point; as long as the stride.
+    pub(super) point: &'a [f64],
+    /// `y` of all rows; absent: 0.
+    pub(super) y: Option<&'a [f64]>,
+    /// What each residual is multiplied by in the sum.
+    pub(super) weight: f64,
+    /// The sum; as long as the stride.
+    pub(super) partial: &'a mut [f64],
+    /// The sum of the squares of the residuals.
+    pub(super) squares: &'a mut f64,
+}
+
+impl<E: Entry> Job for Gathered<'_, E> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let stride = self.stride;
+        assert!(stride > 0 && stride.is_multiple_of(PADDING) && self.point.len() == stride && self.partial.len() == stride);
+        self.partial.fill(0.0);
+        *self.squares = 0.0;
+        for &i in self.indices {
+            let row = self.entries[i * stride..][..stride].as_ptr();
+            let target = self.y.map_or(0.0, |y| y[i]);
+            // SAFETY: a whole row begins at `row`, the point and the sum have a stride's length, the instructions are the caller's promise.
+            unsafe {
+                let mut sums = [[L::zero()]];
+                pipelined::products::<L, E, 1, 1>(row, stride, self.point.as_ptr(), &mut sums);
+                let residual = target - L::sum(sums[0][0]);
+                *self.squares = residual.mul_add(residual, *self.squares);
+                pipelined::back_project::<L, E, 1, 1>(row, stride, &[[self.weight * residual]], self.partial.as_mut_ptr());
+            }
+        }
+    }
+}
+
 /// Consecutive ranges of at most `step` that make up `whole`.
 fn steps(whole: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
     let end = whole.end;

@@ -4,13 +4,14 @@ mod apply;
 mod buffer;
 mod kernel;
 mod simd;
+mod subset;
 
 pub(super) use kernel::{Job, has_vector_instructions, run};
 #[cfg(target_arch = "x86_64")]
 pub(super) use simd::Avx2;
 pub(super) use simd::{Lanes, Portable};
 
-use super::{Answer, Cost, Question, SensingError, SensingOperator, Workspace, available_memory};
+use super::{Answer, Cost, Question, Rows, SensingError, SensingOperator, Workspace, available_memory};
 use crate::config::Storage;
 use crate::linalg::Matrix;
 use apply::{Buffers, Ensemble};
@@ -192,10 +193,11 @@ impl SensingOperator for Dense {
     /// allocates now and then where this is called from a thread outside of its pools).
     ///
     /// # Panics
-    /// If there are not as many answers as questions, or a length or shape does not fit.
+    /// If there are not as many answers as questions, a length or shape does not fit, or a question is about a subset.
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace) {
         assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
         assert_eq!(questions.len(), answers.len(), "as many answers as questions");
+        assert!(questions.iter().all(|question| question.rows == Rows::All), "questions about subsets are answered one by one");
         if !work.is::<Buffers>() {
             *work = self.workspace();
         }
@@ -203,6 +205,25 @@ impl SensingOperator for Dense {
         for (questions, answers) in questions.chunks(super::BATCH).zip(answers.chunks_mut(super::BATCH)) {
             with_ensemble!(self, ensemble => ensemble.answer(y, questions, answers, buffers, self.portable));
         }
+    }
+
+    /// Reads the rows asked for and nothing else. Once the workspace has seen a large or a small subset, another one of the kind allocates nothing.
+    ///
+    /// # Panics
+    /// If a length or shape does not fit, or an index is not below `p`.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        let Rows::Subset { indices, weight } = question.rows else {
+            return self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work);
+        };
+        assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
+        assert_eq!(answer.matrix.shape(), self.shape(), "the answer has the shape of X");
+        if !work.is::<Buffers>() {
+            *work = self.workspace();
+        }
+        let Some(buffers) = work.downcast_mut::<Buffers>() else { return };
+        crate::sensing::write_point(&question.point, &mut answer.product);
+        let y = question.data.then_some(y);
+        with_ensemble!(self, ensemble => ensemble.answer_subset(y, indices, weight, answer, buffers, self.portable));
     }
 
     fn measure(&self, x: &Matrix) -> Vec<f64> {

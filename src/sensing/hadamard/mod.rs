@@ -2,6 +2,7 @@
 
 mod transform;
 
+use super::subset::Subset;
 use super::{Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream, without_replacement};
@@ -167,6 +168,14 @@ struct Buffers {
     weights: Vec<f64>,
 }
 
+impl Hadamard {
+    /// Number `k` of measurement `i`, column by column.
+    fn entry(&self, i: usize, k: usize) -> f64 {
+        let negative = ((self.indices[i] as usize & k).count_ones() % 2 == 1) != self.is_negative(k);
+        if negative { -self.scale } else { self.scale }
+    }
+}
+
 impl SensingOperator for Hadamard {
     fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
@@ -194,6 +203,14 @@ impl SensingOperator for Hadamard {
         let Some(buffers) = work.downcast_mut::<Buffers>() else { return };
         for (question, answer) in questions.iter().zip(answers) {
             self.answer_one(y, question, answer, buffers);
+        }
+    }
+
+    /// By the measurements asked for and no others, entry by entry. Gives the matrix.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        match Subset::begin(question, y, answer) {
+            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
+            Some(subset) => subset.by_numbers(answer, |i, k| self.entry(i, k)),
         }
     }
 
@@ -232,9 +249,6 @@ impl SensingOperator for Hadamard {
     }
 
     fn row(&self, i: usize) -> Matrix {
-        let index = self.indices[i] as usize;
-        let negative = |k: usize| ((index & k).count_ones() % 2 == 1) != self.is_negative(k);
-        let entries = (0..self.rows * self.cols).map(|k| if negative(k) { -self.scale } else { self.scale });
-        Matrix::from_iterator(self.rows, self.cols, entries)
+        Matrix::from_iterator(self.rows, self.cols, (0..self.rows * self.cols).map(|k| self.entry(i, k)))
     }
 }

@@ -3,6 +3,7 @@
 mod kernel;
 mod lanes;
 
+use super::subset::Subset;
 use super::{Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream};
@@ -236,6 +237,13 @@ impl Buffers {
     }
 }
 
+impl Rademacher {
+    /// Number `k` of measurement `i`, column by column.
+    fn entry(&self, i: usize, k: usize) -> f64 {
+        if self.is_negative(i, k) { -self.scale } else { self.scale }
+    }
+}
+
 impl SensingOperator for Rademacher {
     fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
@@ -262,6 +270,14 @@ impl SensingOperator for Rademacher {
         let Some(buffers) = work.downcast_mut::<Buffers>() else { return };
         for (questions, answers) in questions.chunks(TOGETHER).zip(answers.chunks_mut(TOGETHER)) {
             self.answer_together(y, questions, answers, buffers);
+        }
+    }
+
+    /// By the measurements asked for and no others, entry by entry. Gives the matrix.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        match Subset::begin(question, y, answer) {
+            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
+            Some(subset) => subset.by_numbers(answer, |i, k| self.entry(i, k)),
         }
     }
 
@@ -304,7 +320,6 @@ impl SensingOperator for Rademacher {
     }
 
     fn row(&self, i: usize) -> Matrix {
-        let signed = |k| if self.is_negative(i, k) { -self.scale } else { self.scale };
-        Matrix::from_iterator(self.rows, self.cols, (0..self.rows * self.cols).map(signed))
+        Matrix::from_iterator(self.rows, self.cols, (0..self.rows * self.cols).map(|k| self.entry(i, k)))
     }
 }

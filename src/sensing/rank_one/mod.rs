@@ -2,6 +2,7 @@
 
 mod block;
 
+use super::subset::Subset;
 use super::{
     Answer, BATCH, Cost, NamedArray, Point, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point,
 };
@@ -259,6 +260,14 @@ impl SensingOperator for RankOne {
         let Some(buffers) = work.downcast_mut::<Buffers>() else { return };
         for (questions, answers) in questions.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
             self.answer_together(y, questions, answers, buffers);
+        }
+    }
+
+    /// By the measurements asked for and no others. Gives the matrix.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        match Subset::begin(question, y, answer) {
+            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
+            Some(subset) => subset.by_vectors(answer, self.scale, |i| (self.left(i), self.right(i))),
         }
     }
 
