@@ -18,6 +18,10 @@ pub enum Purpose {
     Rip,
     /// Perturbations; the stream index is made of interval and block (`perturbation::laws`).
     Perturbation,
+    /// Which measurements a step of stochastic descent looks at; stream index = step.
+    Batch,
+    /// Measurements that are drawn for one step; stream index = `step · 2²⁴ + row`.
+    Fresh,
 }
 
 impl Purpose {
@@ -29,6 +33,8 @@ impl Purpose {
             Purpose::Initialisation => b"init    ",
             Purpose::Rip => b"rip     ",
             Purpose::Perturbation => b"perturb ",
+            Purpose::Batch => b"batch   ",
+            Purpose::Fresh => b"fresh   ",
         }
     }
 }
@@ -72,6 +78,18 @@ pub(crate) fn without_replacement(rng: &mut impl Rng, count: usize, total: usize
     subset
 }
 
+/// An integer below `n ≥ 1`, uniform: the high word of the 128-bit product of a word and `n`, words whose low word falls below `2⁶⁴ mod n`
+/// drawn again (Lemire 2019).
+pub fn below(rng: &mut impl Rng, n: u64) -> u64 {
+    let threshold = n.wrapping_neg() % n;
+    loop {
+        let product = u128::from(rng.next_u64()) * u128::from(n);
+        if product as u64 >= threshold {
+            return (product >> 64) as u64;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +114,23 @@ mod tests {
             normals,
             [0xbfea_7b57_64c6_eb98, 0x3fe2_2b00_1f04_b899, 0xbfdd_3e5a_ee42_d584, 0xbff6_2a6f_fcf7_2b4f, 0xbfcc_7463_8f5b_982d]
         );
+    }
+
+    /// Recomputed like the words above.
+    #[test]
+    fn golden_words_of_steps() {
+        let first = |purpose| stream(7, purpose, 3).next_u64();
+        assert_eq!([first(Purpose::Batch), first(Purpose::Fresh)], [0x5e93_c18e_97c7_be9a, 0x8cfb_e61d_fa2c_462a]);
+    }
+
+    #[test]
+    fn integers_stay_below_their_bound() {
+        let mut rng = stream(1, Purpose::Batch, 0);
+        assert!((0..1000).all(|_| below(&mut rng, 1) == 0));
+        let seen: std::collections::BTreeSet<u64> = (0..1000).map(|_| below(&mut rng, 7)).collect();
+        assert_eq!(seen, (0..7).collect());
+        let large = (1 << 63) + 1;
+        assert!((0..100).all(|_| below(&mut rng, large) < large));
     }
 
     #[test]

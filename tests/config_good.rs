@@ -28,6 +28,7 @@ fn all_texts() -> Vec<(String, String)> {
     texts.push(("with everything".into(), EVERYTHING.into()));
     texts.push(("from arrays".into(), FROM_ARRAYS.into()));
     texts.push(("perturbed".into(), PERTURBED.into()));
+    texts.push(("own data".into(), OWN_DATA.into()));
     texts
 }
 
@@ -208,6 +209,62 @@ step = 0.1
 momentum = 0
 "#;
 
+const OWN_DATA: &str = r#"
+name = "own-data"
+seed = 5
+[target]
+rows = 12
+cols = 9
+singular_values = [1, 0.5]
+[sensing.gaussian]
+measurements = 100
+noise = 0.25
+[model]
+width = 4
+[init.spectral]
+of = "data"
+[record]
+horizon = 12.5
+[[trajectory]]
+name = "sgd"
+[trajectory.stochastic_gradient_descent]
+step = [0.1, 0.01]
+batch = [1, 100]
+seed = [3]
+[[trajectory]]
+name = "plain"
+[trajectory.stochastic_gradient_descent]
+step = 0.1
+batch = 7
+[[trajectory]]
+name = "fresh"
+[trajectory.fresh_measurements]
+step = 0.1
+measurements = [50, 60]
+[[trajectory]]
+name = "quiet"
+[trajectory.fresh_measurements]
+step = 0.1
+measurements = 50
+noise = 0
+seed = 8
+[[trajectory]]
+name = "scaled"
+[trajectory.scaled_descent]
+step = [0.5]
+[trajectory.init.spectral]
+of = "data"
+scale = [0.5, 1]
+[[trajectory]]
+name = "damped"
+[trajectory.scaled_descent]
+step = 0.5
+damping = 1e-3
+[trajectory.init.spectral]
+scale = 1e-2
+seed = [1, 2]
+"#;
+
 const FROM_ARRAYS: &str = r#"
 name = "arrays"
 [instance]
@@ -354,6 +411,38 @@ fn further_methods_resolve_to_what_they_say() {
     assert_eq!(find("nesterov").method, Method::Nesterov { step: 0.1, momentum: None });
     assert_eq!(find("nesterov_fixed").method, Method::Nesterov { step: 0.1, momentum: Some(0.0) });
     assert_eq!(e.comparisons[0].reference, "plain");
+}
+
+#[test]
+fn descents_with_data_of_their_own_resolve_to_what_they_say() {
+    let e = load_text(OWN_DATA, &[]).experiment;
+    let names: Vec<&str> = e.trajectories.iter().map(|t| t.name.as_str()).collect();
+    let expected = [
+        "sgd[step=0.1,batch=1,batch_seed=3]",
+        "sgd[step=0.1,batch=100,batch_seed=3]",
+        "sgd[step=0.01,batch=1,batch_seed=3]",
+        "sgd[step=0.01,batch=100,batch_seed=3]",
+        "plain",
+        "fresh[measurements=50]",
+        "fresh[measurements=60]",
+        "quiet",
+        "scaled[step=0.5,scale=0.5]",
+        "scaled[step=0.5,scale=1]",
+        "damped[seed=1]",
+        "damped[seed=2]",
+    ];
+    assert_eq!(names, expected);
+    let method = |i: usize| e.trajectories[i].method.clone();
+    assert_eq!(method(1), Method::StochasticGradientDescent { step: 0.1, batch: 100, seed: 3 });
+    assert_eq!(method(4), Method::StochasticGradientDescent { step: 0.1, batch: 7, seed: 5 });
+    assert_eq!(method(6), Method::FreshMeasurements { step: 0.1, measurements: 60, noise: 0.25, seed: 5 });
+    assert_eq!(method(7), Method::FreshMeasurements { step: 0.1, measurements: 50, noise: 0.0, seed: 8 });
+    assert_eq!(method(8), Method::ScaledDescent { step: 0.5, damping: 0.0 });
+    assert_eq!(method(10), Method::ScaledDescent { step: 0.5, damping: 1e-3 });
+    let init = |i: usize| e.trajectories[i].init;
+    assert_eq!(init(0), InitSpec { seed: 5, kind: InitKind::SpectralData, scale: 1.0 });
+    assert_eq!(init(8), InitSpec { seed: 5, kind: InitKind::SpectralData, scale: 0.5 });
+    assert_eq!(init(11), InitSpec { seed: 2, kind: InitKind::Spectral, scale: 1e-2 });
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl Recorded {
 fn record(observers: &mut Observers, instance: &Instance, state: &State, t: f64, dissipation: f64) -> Recorded {
     let answer = answer(instance, state);
     let residual = instance.target.as_ref().map(|target| &target.matrix - &answer.product);
-    let sample = Sample { instance, t, state, answer: &answer, residual: residual.as_ref(), dissipation, imposed: None };
+    let sample = Sample { instance, t, state, answer: &answer, residual: residual.as_ref(), dissipation, imposed: None, drive: None };
     let (values, spectrum) = observers.record(&sample);
     Recorded { columns: observers.columns().to_vec(), values, spectrum }
 }
@@ -436,8 +436,16 @@ fn a_sample_of_side_one_hundred_costs_well_under_ten_milliseconds() {
         let z = state(100, 100, width, 0.1);
         let answer = answer(&instance, &z);
         let residual = &instance.target.as_ref().unwrap().matrix - &answer.product;
-        let sample =
-            Sample { instance: &instance, t: 0.0, state: &z, answer: &answer, residual: Some(&residual), dissipation: 0.0, imposed: None };
+        let sample = Sample {
+            instance: &instance,
+            t: 0.0,
+            state: &z,
+            answer: &answer,
+            residual: Some(&residual),
+            dissipation: 0.0,
+            imposed: None,
+            drive: None,
+        };
         let cost = |columns: &[&str]| {
             let mut observers = Observers::new(columns, &instance, &z).unwrap();
             observers.record(&sample);

@@ -39,6 +39,8 @@ struct Estimate {
     size: Size,
     /// Name of each trajectory, evaluations of its field, and whether that number is exact.
     evaluations: Vec<(String, u64, bool)>,
+    /// Passes over the operator, shared by all trajectories.
+    passes: u64,
     samples: u64,
     disk: u64,
 }
@@ -141,10 +143,16 @@ impl Estimate {
         let record = &experiment.record;
         let times = recording_times(record).len() as u64;
         let trajectories = experiment.trajectories.len() as u64;
-        let evaluations = experiment.trajectories.iter().map(|trajectory| {
+        let counts = experiment.trajectories.iter().map(|trajectory| {
             let (count, exact) = evaluations(&trajectory.method, record.horizon, size.largest);
             (trajectory.name.clone(), count, exact)
         });
+        let passes = experiment.trajectories.iter().map(|trajectory| match trajectory.method.has_own_data() {
+            // Its steps make no passes, its samples one each.
+            true => times,
+            false => evaluations(&trajectory.method, record.horizon, size.largest).0,
+        });
+        let passes = passes.max().unwrap_or(0);
         let modes = size.rows.min(size.cols).min(size.width) as u64;
         let pairs = experiment.comparisons.iter().map(|comparison| comparison.against.len() as u64).sum::<u64>();
         let table = trajectories * times * (record.observables.len() as u64 + 3) * NUMBER;
@@ -152,16 +160,12 @@ impl Estimate {
         let comparison = pairs * times * 7 * NUMBER;
         let snapshots = if record.snapshots { trajectories * times * ((size.rows + size.cols) * size.width) as u64 * 8 } else { 0 };
         Estimate {
-            evaluations: evaluations.collect(),
+            evaluations: counts.collect(),
+            passes,
             samples: trajectories * times,
             disk: table + spectrum + comparison + snapshots,
             size,
         }
-    }
-
-    /// Passes over the operator: trajectories share them, so that the longest one counts.
-    fn passes(&self) -> u64 {
-        self.evaluations.iter().map(|(_, count, _)| *count).max().unwrap_or(0)
     }
 
     fn entries_bytes(&self) -> u64 {
@@ -195,9 +199,7 @@ impl Estimate {
         }
         text += &format!(
             "# operator passes: about {} (trajectories share them; {} samples ride along)\n# disk: at most about {} bytes\n",
-            self.passes(),
-            self.samples,
-            self.disk
+            self.passes, self.samples, self.disk
         );
         text
     }
@@ -217,7 +219,7 @@ impl Estimate {
             "workspace_bytes": self.size.workspace,
             "operations_per_point": self.size.flops,
             "memory_available": available_memory(),
-            "operator_passes": self.passes(),
+            "operator_passes": self.passes,
             "samples": self.samples,
             "disk_bytes": self.disk,
             "trajectories": trajectories,

@@ -69,7 +69,7 @@ impl CliError {
     /// The exit code, by meaning.
     pub fn exit_code(&self) -> i32 {
         match self {
-            CliError::Simulation(SimulationError::Perturbation { source, .. }) if source.is_input_output() => exit::IO,
+            CliError::Simulation(SimulationError::Field { source, .. }) if source.is_input_output() => exit::IO,
             CliError::Config(_) | CliError::Template(_) | CliError::Simulation(_) | CliError::Run { .. } => exit::USAGE,
             CliError::Problem(error) => {
                 if error.is_input_output() {

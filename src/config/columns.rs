@@ -27,6 +27,7 @@ pub const COLUMNS: &[&str] = &[
     "perturbation_motion",
     "perturbation_discretisation",
     "perturbation_imposed",
+    "perturbation_sampling",
     "perturbation_integral",
     "phase",
     "sharpness",

@@ -95,6 +95,8 @@ fn remedy(field: &str) -> &'static str {
         "interval" => "give the flow time between jumps, such as interval = 1.0",
         "correlation_time" => "give the flow time over which the path forgets, such as correlation_time = 2.0",
         "momentum" => "give the weight of the last step, at least 0 and below 1, such as momentum = 0.9",
+        "batch" => "give the number of measurements of a step, such as batch = 1, or a list of them",
+        "measurements" => "give the number of measurements that are drawn for a step, such as measurements = 300, or a list of them",
         "file" => "give the path of the file, relative to this one",
         _ => "add it",
     }

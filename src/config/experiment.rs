@@ -205,6 +205,8 @@ pub enum InitKind {
     Orthogonal,
     /// `F₀ = α U_Y Qᵀ`, `G₀ = α V_Y Qᵀ`: every mode starts at `s₀ = α²`, balanced.
     Spectral,
+    /// `F₀ = α U Σ^{1/2}`, `G₀ = α V Σ^{1/2}` of the top `h` singular triples of `A*(y)`.
+    SpectralData,
     /// The factors that the instance's file brings; `α` multiplies them.
     File,
 }

@@ -29,6 +29,33 @@ pub enum Method {
         /// `η`
         step: f64,
     },
+    /// Gradient descent on mini-batches: `Z⁺ = Z + η sym(N_S) Z`.
+    StochasticGradientDescent {
+        /// `η`
+        step: f64,
+        /// Measurements of a step.
+        batch: usize,
+        /// The seed of the batches.
+        seed: u64,
+    },
+    /// Gradient descent with new Gaussian measurements of the target at every step.
+    FreshMeasurements {
+        /// `η`
+        step: f64,
+        /// Measurements of a step.
+        measurements: usize,
+        /// Standard deviation of their noise.
+        noise: f64,
+        /// The seed of the measurements and of the noise.
+        seed: u64,
+    },
+    /// `F⁺ = F + η N G (GᵀG + λI)⁻¹`, `G⁺ = G + η Nᵀ F (FᵀF + λI)⁻¹`.
+    ScaledDescent {
+        /// `η`
+        step: f64,
+        /// `λ`
+        damping: f64,
+    },
     /// `Z⁺ = e^{η sym(N)} Z`: conserves the imbalance.
     Exponential {
         /// `η`
@@ -61,11 +88,19 @@ impl Method {
         match *self {
             Method::Flow(_) | Method::PerturbedFlow { .. } | Method::ModifiedFlow { .. } | Method::ClosedForm => None,
             Method::GradientDescent { step }
+            | Method::StochasticGradientDescent { step, .. }
+            | Method::FreshMeasurements { step, .. }
+            | Method::ScaledDescent { step, .. }
             | Method::Exponential { step }
             | Method::Cayley { step }
             | Method::Momentum { step, .. }
             | Method::Nesterov { step, .. } => Some(step),
         }
+    }
+
+    /// Whether its steps look at data of their own, apart from the passes that trajectories share.
+    pub fn has_own_data(&self) -> bool {
+        matches!(self, Method::StochasticGradientDescent { .. } | Method::FreshMeasurements { .. })
     }
 
     /// `η` of the descent that a flow follows to second order, for modified flows.

@@ -1,6 +1,7 @@
 //! The configuration of an experiment: the file's schema, loading with positions, resolution into validated types.
 
 mod columns;
+mod descents;
 mod deserialize;
 mod document;
 mod ensembles;

@@ -2,6 +2,7 @@
 //!
 //! A choice between variants is a table with one optional field per variant, of which exactly one is set.
 
+use super::descents::{FamilySpectralTable, FreshTable, ScaledTable, SpectralTable, StochasticTable};
 use super::ensembles::{CountedTable, EntriesTable};
 use super::located::Located;
 use super::perturbation::PerturbationTable;
@@ -204,9 +205,9 @@ pub(super) struct InitTable {
     /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orthogonal: Key<LawTable>,
-    /// F₀ = scale·U_Y Qᵀ, G₀ = scale·V_Y Qᵀ: balanced, every mode starts at scale². Needs width ≥ rank.
+    /// From the singular triples of the target (balanced, every mode starts at scale²; needs width ≥ rank), or of A*(y).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub spectral: Key<LawTable>,
+    pub spectral: Key<SpectralTable>,
 }
 
 /// Size and seed of initial factors.
@@ -232,9 +233,9 @@ pub(super) struct FamilyInitTable {
     /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orthogonal: Key<FamilyLawTable>,
-    /// F₀ = scale·U_Y Qᵀ, G₀ = scale·V_Y Qᵀ: balanced, every mode starts at scale². Needs width ≥ rank.
+    /// From the singular triples of the target (balanced, every mode starts at scale²; needs width ≥ rank), or of A*(y).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub spectral: Key<FamilyLawTable>,
+    pub spectral: Key<FamilySpectralTable>,
 }
 
 /// Size and seed of a trajectory's initial factors.
@@ -325,6 +326,7 @@ pub(super) struct StopTable {
 #[schemars(extend("oneOf" = [
     { "required": ["flow"] }, { "required": ["gradient_descent"] }, { "required": ["modified_flow"] }, { "required": ["closed_form"] },
     { "required": ["exponential"] }, { "required": ["cayley"] }, { "required": ["momentum"] }, { "required": ["nesterov"] },
+    { "required": ["stochastic_gradient_descent"] }, { "required": ["fresh_measurements"] }, { "required": ["scaled_descent"] },
 ]))]
 pub(super) struct TrajectoryTable {
     /// Its name, unique: letters, digits, `_` and `-`.
@@ -365,6 +367,15 @@ pub(super) struct TrajectoryTable {
     /// Nesterov's descent: a step from Z + β_k(Z − Z₋).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nesterov: Key<NesterovTable>,
+    /// Gradient descent on mini-batches: F⁺ = F + ηN_S G, G⁺ = G + ηN_SᵀF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stochastic_gradient_descent: Key<StochasticTable>,
+    /// Gradient descent with new Gaussian measurements of the target at every step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fresh_measurements: Key<FreshTable>,
+    /// Scaled gradient descent: F⁺ = F + ηNG(GᵀG + λI)^{-1}, G⁺ = G + ηNᵀF(FᵀF + λI)^{-1}.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaled_descent: Key<ScaledTable>,
     /// How it starts; `init` of the experiment by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Key<FamilyInitTable>,

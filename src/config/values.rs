@@ -27,6 +27,10 @@ impl Scalar for u64 {
     const EXPECTED: &'static str = "an integer, at least 0, or a list of such integers";
 }
 
+impl Scalar for usize {
+    const EXPECTED: &'static str = "an integer, at least 1, or a list of such integers";
+}
+
 impl<T: Serialize> Serialize for OneOrMany<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -1,17 +1,22 @@
 //! States, and the vector fields that drive them.
 
 mod blocks;
+mod fresh_measurements;
 mod gradient_flow;
 mod hessian;
+mod mini_batches;
 mod modified_flow;
 mod state;
 
 pub use blocks::Blocks;
+pub use fresh_measurements::{FreshMeasurements, MOST_ROWS, MOST_STEPS};
 pub use gradient_flow::{GradientFlow, ThinGradientFlow};
 pub use hessian::HessianProduct;
+pub use mini_batches::MiniBatches;
 pub use modified_flow::ModifiedFlow;
 pub use state::{Shape, State};
 
+use crate::linalg::Matrix;
 use crate::sensing::{Answer, Question};
 
 /// When a field is evaluated. Fields with jumps are smooth on numbered pieces; an evaluation at a jump belongs to the
@@ -33,6 +38,15 @@ pub enum Next {
     Rate,
 }
 
+/// What drives a step, where that is not the `N` of the instance's data.
+#[derive(Clone, Copy, Debug)]
+pub struct Drive<'a> {
+    /// The matrix in the place of `N`, `m × n`.
+    pub matrix: &'a Matrix,
+    /// `A*(e)` of the step's own measurements, if they are not among the instance's.
+    pub noise: Option<&'a Matrix>,
+}
+
 /// `Ż = V(t, Z)`, evaluated by questions to the operator, so that the passes of many trajectories can be shared.
 ///
 /// The caller owns the state and the rate and passes the same ones until [`Next::Rate`] comes back.
@@ -50,6 +64,12 @@ pub trait VectorField: Send {
     /// on to ask something else.
     fn answer<'a>(&'a self, last: &'a Answer) -> &'a Answer {
         last
+    }
+
+    /// What the rate of the evaluation that has just come to its end was made of, if that is not `N` of all the data: then what is recorded at a point
+    /// needs another answer. `last` is the answer given last, if one was asked for.
+    fn own_drive<'a>(&'a self, _last: &'a Answer) -> Option<Drive<'a>> {
+        None
     }
 
     /// `−∇f` at the state of the evaluation that has just come to its rate: that rate, unless the field adds something to it.

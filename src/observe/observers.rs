@@ -152,7 +152,7 @@ impl Observers {
 
     /// What to tell of recorded steps on which the perturbation is undefined, given each one's step number and values.
     pub fn undefined_perturbation<'a>(&self, rows: impl IntoIterator<Item = (Option<u64>, &'a [Option<f64>])>) -> Option<String> {
-        let Motion::Descent(_) = self.motion else { return None };
+        let (Motion::Descent(_) | Motion::Stochastic(_)) = self.motion else { return None };
         let place = |name: &str| self.columns.iter().position(|column| column == name);
         let (total, known) = (place("perturbation")?, place("residual_fro")?);
         let undefined = rows.into_iter().filter(|(_, values)| values[total].is_none() && values[known].is_some());

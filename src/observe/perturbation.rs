@@ -4,18 +4,22 @@
 //! descent step of size `η` from `Z_k`, read as the path `Z(s) = (I + s sym(N_k)) Z_k`, `0 ≤ s ≤ η`, has the `𝓔(s)` of THEORY 3.8, which exists
 //! where `s‖N_k‖ < 1`; the exponential step, the path `e^{s sym(N_k)} Z_k`, has `𝓔(s) = sym(N_k − R(s))`. Of a step the largest values count,
 //! at both ends and in the middle.
+//!
+//! A stochastic step has the matrix `N_S` of its mini-batch in the place of `N_k`, and `sym(N_S − N)` as one more part; a step with measurements of its own
+//! has their `N_k`, and their `(A_k*A_k − I)R_k` and `A_k*(e_k)` as parts.
 
 use super::{Observer, Sample, Shared};
 use crate::config::Method;
 use crate::linalg::{Form, Matrix, ThinSvd, multiply, operator_norm, operator_norm_symmetric, thin_svd};
 
-pub(super) const COLUMNS: [&str; 6] = [
+pub(super) const COLUMNS: [&str; 7] = [
     "perturbation",
     "perturbation_measurement",
     "perturbation_noise",
     "perturbation_motion",
     "perturbation_discretisation",
     "perturbation_imposed",
+    "perturbation_sampling",
 ];
 
 /// How a trajectory moves, as far as its perturbation depends on it.
@@ -25,6 +29,8 @@ pub enum Motion {
     Flow,
     /// Gradient descent with step `η`.
     Descent(f64),
+    /// Descent with step `η` whose steps are driven by matrices of their own.
+    Stochastic(f64),
     /// Exponential steps of size `η`.
     Exponential(f64),
     /// A method that is no perturbed gradient flow of these forms.
@@ -37,6 +43,7 @@ impl Motion {
         match *method {
             Method::Flow(_) | Method::PerturbedFlow { .. } => Motion::Flow,
             Method::GradientDescent { step } => Motion::Descent(step),
+            Method::StochasticGradientDescent { step, .. } | Method::FreshMeasurements { step, .. } => Motion::Stochastic(step),
             Method::Exponential { step } => Motion::Exponential(step),
             _ => Motion::Other,
         }
@@ -45,7 +52,7 @@ impl Motion {
     /// `η`, where steps are paths.
     pub fn step(self) -> Option<f64> {
         match self {
-            Motion::Descent(step) | Motion::Exponential(step) => Some(step),
+            Motion::Descent(step) | Motion::Stochastic(step) | Motion::Exponential(step) => Some(step),
             Motion::Flow | Motion::Other => None,
         }
     }
@@ -66,27 +73,36 @@ pub struct Budget {
     pub discretisation: f64,
     /// `‖𝓔_imposed‖_op`.
     pub imposed: f64,
+    /// `‖N_S − N‖_op`
+    pub sampling: f64,
 }
 
 /// One step of a discrete method, as a path: what its perturbation is made of.
 pub struct StepPath<'a> {
     sample: &'a Sample<'a>,
     residual: &'a Matrix,
+    /// `N_k`
+    drive: &'a Matrix,
     motion: Motion,
     svd: ThinSvd,
 }
 
 impl<'a> StepPath<'a> {
-    /// The path of the step that begins at a sample; `None` for flows, without a target, or where `η‖N_k‖ ≥ 1`.
+    /// The path of the step that begins at a sample; `None` for flows, without a target, where `η‖N_k‖ ≥ 1`, or where a stochastic step's matrix is
+    /// not known.
     pub fn new(sample: &'a Sample<'a>, motion: Motion) -> Option<Self> {
-        let svd = thin_svd(&sample.answer.matrix).ok()?;
+        let drive = match motion {
+            Motion::Stochastic(_) => sample.drive?.matrix,
+            _ => &sample.answer.matrix,
+        };
+        let svd = thin_svd(drive).ok()?;
         let largest = svd.values.first().copied()?;
         match motion {
-            Motion::Descent(step) if step * largest < 1.0 => {}
+            Motion::Descent(step) | Motion::Stochastic(step) if step * largest < 1.0 => {}
             Motion::Exponential(_) => {}
             _ => return None,
         }
-        Some(StepPath { sample, residual: sample.residual?, motion, svd })
+        Some(StepPath { sample, residual: sample.residual?, drive, motion, svd })
     }
 
     /// `η`.
@@ -117,7 +133,7 @@ impl<'a> StepPath<'a> {
                     + multiply(Form::RightTransposed, &df, &dg)
             }
             _ => {
-                let n = &self.sample.answer.matrix;
+                let n = self.drive;
                 let (df, dg) = (multiply(Form::Plain, n, g) * s, multiply(Form::LeftTransposed, n, f) * s);
                 multiply(Form::RightTransposed, &df, g)
                     + multiply(Form::RightTransposed, f, &dg)
@@ -128,12 +144,12 @@ impl<'a> StepPath<'a> {
 
     /// `𝓔(s)`, `(m+n) × (m+n)`, symmetric.
     pub fn perturbation(&self, s: f64) -> Matrix {
-        let n = &self.sample.answer.matrix;
+        let n = self.drive;
         let (rows, cols) = n.shape();
         // N − R(s) = (N − R_k) + (R_k − R(s)).
         let mut shared = n - self.residual + self.motion(s);
         let mut lifted = Matrix::zeros(rows + cols, rows + cols);
-        if let Motion::Descent(_) = self.motion {
+        if let Motion::Descent(_) | Motion::Stochastic(_) = self.motion {
             // N(I − s²NᵀN)^{-1} − N and −sNNᵀ(I − s²NNᵀ)^{-1} by the singular values of N.
             shared += self.spectral(&self.svd.left, &self.svd.right, |sigma| sigma * (s * sigma).powi(2) / (1.0 - (s * sigma).powi(2)));
             let diagonal = |sigma: f64| -s * sigma * sigma / (1.0 - (s * sigma).powi(2));
@@ -148,8 +164,8 @@ impl<'a> StepPath<'a> {
     /// `‖𝓔(s)‖_op`.
     pub fn norm(&self, s: f64) -> f64 {
         match self.motion {
-            Motion::Descent(_) if s > 0.0 => operator_norm_symmetric(&self.perturbation(s)),
-            _ => operator_norm(&(&self.sample.answer.matrix - self.residual + self.motion(s))),
+            Motion::Descent(_) | Motion::Stochastic(_) if s > 0.0 => operator_norm_symmetric(&self.perturbation(s)),
+            _ => operator_norm(&(self.drive - self.residual + self.motion(s))),
         }
     }
 
@@ -159,16 +175,22 @@ impl<'a> StepPath<'a> {
         let points = [0.0, 0.5 * step, step];
         let largest = self.svd.values.first().copied().unwrap_or(0.0);
         let discretisation = match self.motion {
-            Motion::Descent(_) => step * largest * largest / (1.0 - step * largest),
+            Motion::Descent(_) | Motion::Stochastic(_) => step * largest * largest / (1.0 - step * largest),
             _ => 0.0,
+        };
+        // Measurements of the step's own have their own noise, and nothing is sampled from the instance's.
+        let (whole, noise) = match self.sample.drive.and_then(|drive| drive.noise) {
+            Some(own) => (self.drive, own),
+            None => (&self.sample.answer.matrix, noise),
         };
         Budget {
             total: Some(points.iter().map(|&s| self.norm(s)).fold(0.0, f64::max)),
-            measurement: operator_norm(&(&self.sample.answer.matrix - self.residual - noise)),
+            measurement: operator_norm(&(whole - self.residual - noise)),
             noise: operator_norm(noise),
             motion: points[1..].iter().map(|&s| operator_norm(&self.motion(s))).fold(0.0, f64::max),
             discretisation,
             imposed: 0.0,
+            sampling: if std::ptr::eq(whole, self.drive) { 0.0 } else { operator_norm(&(self.drive - whole)) },
         }
     }
 
@@ -193,6 +215,7 @@ pub fn budget(sample: &Sample<'_>, motion: Motion) -> Option<Budget> {
         motion: 0.0,
         discretisation: 0.0,
         imposed: sample.imposed.map_or(0.0, |blocks| blocks.norm()),
+        sampling: 0.0,
     })
 }
 
@@ -220,7 +243,7 @@ impl Observer for Perturbation {
 
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         let Some(budget) = budget(sample, self.motion) else { return };
-        let values = [budget.measurement, budget.noise, budget.motion, budget.discretisation, budget.imposed];
+        let values = [budget.measurement, budget.noise, budget.motion, budget.discretisation, budget.imposed, budget.sampling];
         row[0] = budget.total;
         row[1..].iter_mut().zip(values).for_each(|(cell, value)| *cell = Some(value));
     }

@@ -1,6 +1,6 @@
 //! What observers look at.
 
-use crate::dynamics::{Blocks, State};
+use crate::dynamics::{Blocks, Drive, State};
 use crate::linalg::{Matrix, ThinSvd, thin_svd_of_product};
 use crate::problem::Instance;
 use crate::sensing::Answer;
@@ -23,6 +23,8 @@ pub struct Sample<'a> {
     pub dissipation: f64,
     /// What a law imposes there, on a perturbed flow.
     pub imposed: Option<&'a Blocks>,
+    /// What drives the step that begins there, on a descent whose steps have a matrix of their own.
+    pub drive: Option<Drive<'a>>,
 }
 
 /// What several families need of one sample: computed by the first that asks, then kept until the sample is done.

@@ -97,6 +97,7 @@ impl From<&Outcome> for OutcomeSummary {
             Outcome::Converged { t }
             | Outcome::NonFinite { t }
             | Outcome::StepUnderflow { t }
+            | Outcome::Singular { t }
             | Outcome::EvaluationLimit { t }
             | Outcome::TimeLimit { t }
             | Outcome::Interrupted { t } => (Some(t), None),
@@ -163,7 +164,7 @@ pub struct TrajectorySummary {
     pub evaluations: u64,
     /// Evaluations for interpolants.
     pub dense_evaluations: u64,
-    /// Questions to the operator, those of samples included.
+    /// Questions about all the data to the operator, those of samples included.
     pub operator_passes: u64,
     /// Wall-clock seconds from the run's beginning to this trajectory's end: trajectories in lockstep share their passes. Null if it did not end.
     pub seconds: Option<f64>,

@@ -127,6 +127,19 @@ pub enum ProblemError {
         /// `r`
         rank: usize,
     },
+    /// Spectral initialisation from data in factors that are wider than there are singular triples.
+    #[error(
+        "init.spectral of the data has {most} singular triples, and model.width = {width} asks for more; lower model.width to {most} or less"
+    )]
+    WideSpectral {
+        /// `h`
+        width: usize,
+        /// `min(m, n)`
+        most: usize,
+    },
+    /// The data have no decomposition.
+    #[error("init.spectral of the data: the decomposition of A*(y) failed: {0}")]
+    DataDecomposition(DecompositionError),
     /// Factors from a file that brings none.
     #[error(
         "the initial factors are to come from the instance's file, which brings no f0 and g0; add them or choose an init of another kind"

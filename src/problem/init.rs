@@ -3,7 +3,7 @@
 use super::{Instance, ProblemError, gaussian_matrix, semi_orthogonal};
 use crate::config::{InitKind, InitSpec};
 use crate::dynamics::State;
-use crate::linalg::{Form, Matrix, multiply};
+use crate::linalg::{Form, Matrix, multiply, thin_svd};
 use crate::random::{Purpose, stream};
 
 /// Initial factors that an instance's file brings.
@@ -24,12 +24,13 @@ pub struct InitialFactors {
 /// - Orthogonal: Haar-distributed with orthonormal columns (rows where `h` exceeds the height), same streams.
 /// - Spectral: `F₀ = α U_Y Qᵀ`, `G₀ = α V_Y Qᵀ` with `Q` (`h × r`, Haar) from stream 0; then `F₀G₀ᵀ = α² U_Y V_Yᵀ` and `Λ₀ = 0`
 ///   (THEORY 3.2).
+/// - Spectral, of the data: `F₀ = α U Σ^{1/2}`, `G₀ = α V Σ^{1/2}` with the `h` largest singular triples of `A*(y)`; no randomness.
 /// - File: `α` times `factors`.
 ///
 /// `width` may be `None` where `factors` are given, whose width it then is.
 ///
 /// # Errors
-/// No width; spectral without a target or with `h < r`; factors that are missing or of another shape.
+/// No width; spectral without a target or with `h < r`; spectral of the data with `h > min(m, n)`; factors that are missing or of another shape.
 pub fn initial_state(
     spec: &InitSpec,
     width: Option<usize>,
@@ -52,6 +53,7 @@ pub fn initial_state(
             let frame = semi_orthogonal(first, width, rank);
             (multiply(Form::RightTransposed, &target.left, &frame), multiply(Form::RightTransposed, &target.right, &frame))
         }
+        InitKind::SpectralData => spectral_data(instance, width)?,
         InitKind::File => {
             let factors = factors.ok_or(ProblemError::NoFactors)?;
             check_shape("f0", &factors.f, (rows, width))?;
@@ -62,6 +64,17 @@ pub fn initial_state(
     f *= spec.scale;
     g *= spec.scale;
     Ok(State::from_factors(&f, &g))
+}
+
+/// The factors of the best approximation of `A*(y)` of rank `width`.
+fn spectral_data(instance: &Instance, width: usize) -> Result<(Matrix, Matrix), ProblemError> {
+    let svd = thin_svd(&instance.operator.adjoint(&instance.data)).map_err(ProblemError::DataDecomposition)?;
+    let most = svd.values.len();
+    if width > most {
+        return Err(ProblemError::WideSpectral { width, most });
+    }
+    let scaled = |vectors: &Matrix| Matrix::from_fn(vectors.nrows(), width, |i, j| vectors[(i, j)] * svd.values[j].sqrt());
+    Ok((scaled(&svd.left), scaled(&svd.right)))
 }
 
 fn check_shape(name: &'static str, factor: &Matrix, expected: (usize, usize)) -> Result<(), ProblemError> {

@@ -47,7 +47,7 @@ pub(super) fn trajectory(
 ) -> Result<Trajectory, SimulationError> {
     let record = &experiment.record;
     let field = field(&spec.method, instance, initial.shape(), record.horizon)
-        .map_err(|source| SimulationError::Perturbation { trajectory: spec.name.clone(), source })?;
+        .map_err(|source| SimulationError::Field { trajectory: spec.name.clone(), source })?;
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
     let stepper = match spec.method {
         Method::ClosedForm => closed_form(instance, spec, &initial, &schedule)?,

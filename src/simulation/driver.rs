@@ -2,6 +2,7 @@
 
 use super::assembly::{schedules, trajectory};
 use super::comparison::Pair;
+use super::field::FieldError;
 use super::record::RunRecord;
 use super::trajectory::{SavedTrajectory, Shared, Trajectory};
 use super::{Outcome, cross_check};
@@ -9,7 +10,6 @@ use crate::config::Experiment;
 use crate::dynamics::State;
 use crate::linalg::frobenius;
 use crate::observe::ObserveError;
-use crate::perturbation::PerturbationError;
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace};
 use crate::theory::ClosedFormError;
@@ -70,13 +70,13 @@ pub enum SimulationError {
     /// The observables could not be set up.
     #[error(transparent)]
     Observables(#[from] ObserveError),
-    /// A perturbation cannot be had on this instance.
+    /// What a trajectory is to be driven by (a perturbation, a mini-batch, fresh measurements) cannot be had on this instance.
     #[error("trajectory[{trajectory}]: {source}")]
-    Perturbation {
+    Field {
         /// The trajectory's name.
         trajectory: String,
         /// Why.
-        source: PerturbationError,
+        source: FieldError,
     },
     /// A stop rule looks at the target, which the instance does not know.
     #[error("record.stop.relative_error needs the target, which this instance does not know; use record.stop.gradient_norm")]
@@ -205,7 +205,7 @@ impl<'a> Simulation<'a> {
                 }
             }
             let total = self.number_questions();
-            if total == 0 && !hold {
+            if total == 0 && !hold && self.trajectories.iter().all(Trajectory::ended) {
                 break;
             }
             self.answer(total);

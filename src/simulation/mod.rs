@@ -14,6 +14,7 @@ mod stop;
 mod trajectory;
 
 pub use driver::{End, Monitor, SavedRun, Simulation, SimulationError, Unattended};
+pub use field::FieldError;
 pub use order_fit::{OrderFit, fit_orders, sup_deviation};
 pub use outcome::Outcome;
 pub use record::{ComparisonRow, CrossCheck, Row, RunRecord, Snapshots, SpectrumRow, TrajectoryRecord};

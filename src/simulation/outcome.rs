@@ -30,6 +30,11 @@ pub enum Outcome {
         /// Flow time.
         t: f64,
     },
+    /// A Gram matrix of the factors is singular, which scaled descent divides by.
+    Singular {
+        /// Flow time.
+        t: f64,
+    },
     /// The limit on evaluations was met.
     EvaluationLimit {
         /// Flow time.
@@ -61,6 +66,7 @@ impl Outcome {
             Outcome::Diverged { .. } => "diverged",
             Outcome::NonFinite { .. } => "non-finite",
             Outcome::StepUnderflow { .. } => "step underflow",
+            Outcome::Singular { .. } => "singular",
             Outcome::EvaluationLimit { .. } => "evaluation limit",
             Outcome::TimeLimit { .. } => "time limit",
             Outcome::Interrupted { .. } => "interrupted",
@@ -80,6 +86,9 @@ impl std::fmt::Display for Outcome {
                 write!(f, "The state stopped being finite after t = {t:.6}.")
             }
             Outcome::StepUnderflow { t } => write!(f, "The step size fell below the resolution of time at t = {t:.6}."),
+            Outcome::Singular { t } => {
+                write!(f, "A factor lost rank at t = {t:.6}: scaled descent has no next step there without scaled_descent.damping.")
+            }
             Outcome::EvaluationLimit { t } => {
                 write!(f, "record.stop.evaluations was used up at t = {t:.6}.")
             }

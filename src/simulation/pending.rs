@@ -1,7 +1,8 @@
 //! Points between steps that wait for the operator's answer, and the integral of the perturbation's norm.
 
 use super::record::Row;
-use crate::dynamics::State;
+use crate::dynamics::{Drive, State};
+use crate::linalg::Matrix;
 use crate::observe::Curvature;
 use crate::sensing::Question;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub(super) struct Pending {
     /// What the field remembered when the point was taken; empty where nobody looks at what is imposed.
     pub memory: Vec<f64>,
     pub purpose: Purpose,
+    /// What drives the step that begins there, if it is a matrix of its own.
+    pub drive: Option<Box<OwnDrive>>,
     /// The search that asks, for [`Purpose::Curvature`].
     pub search: Option<Box<Curvature>>,
 }
@@ -30,6 +33,24 @@ impl Pending {
             Some(search) => search.question(),
             None => Question::residual(self.state.left(), self.state.right()),
         }
+    }
+}
+
+/// A [`Drive`], kept.
+pub(super) struct OwnDrive {
+    matrix: Matrix,
+    noise: Option<Matrix>,
+}
+
+impl OwnDrive {
+    /// A copy.
+    pub fn new(drive: &Drive<'_>) -> Box<Self> {
+        Box::new(OwnDrive { matrix: drive.matrix.clone(), noise: drive.noise.cloned() })
+    }
+
+    /// What was kept.
+    pub fn get(&self) -> Drive<'_> {
+        Drive { matrix: &self.matrix, noise: self.noise.as_ref() }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::dynamics::VectorField;
 use crate::linalg::{Matrix, frobenius};
 use crate::stepper::Stepper;
 
-/// What the rules look at besides the stepper: `FGᵀ` at the point, where an answer gave it.
+/// What the rules look at besides the stepper: `FGᵀ` at the point, where an answer gave it or a rule needs it.
 pub struct Point<'a> {
     /// The stepper, at a point of the trajectory.
     pub stepper: &'a dyn Stepper,
@@ -18,6 +18,8 @@ pub struct Point<'a> {
     pub target: Option<(&'a Matrix, f64)>,
     /// Whether the run's wall-clock time is used up.
     pub out_of_time: bool,
+    /// Whether the rate is made of all the data, so that the gradient is known.
+    pub knows_gradient: bool,
 }
 
 /// The first rule that is met at a point, if any. None is met before the first step.
@@ -33,7 +35,8 @@ pub fn met(rules: &Stop, point: &Point<'_>) -> Option<Outcome> {
     }
     let small_error =
         || rules.relative_error.zip(point.target).is_some_and(|(limit, (y, norm))| distance(y, point.product) / norm <= limit);
-    let small_gradient = || rules.gradient_norm.is_some_and(|limit| point.field.steepest_descent(stepper.rate()).norm() <= limit);
+    let small_gradient =
+        || point.knows_gradient && rules.gradient_norm.is_some_and(|limit| point.field.steepest_descent(stepper.rate()).norm() <= limit);
     if small_error() || small_gradient() {
         return Some(Outcome::Converged { t });
     }

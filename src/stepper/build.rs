@@ -1,7 +1,7 @@
 //! From an experiment's description to a stepper.
 
 use super::tableaus::{DOP853, DOPRI5, Embedded, RK4};
-use super::{Cayley, Discrete, Exponential, GradientDescent, Momentum, Nesterov, RungeKutta, Stepper, Update};
+use super::{Cayley, Discrete, Exponential, GradientDescent, Momentum, Nesterov, RungeKutta, ScaledDescent, Stepper, Update};
 use crate::config::{FlowMethod, Method, Pair};
 use crate::dynamics::State;
 
@@ -22,7 +22,10 @@ fn discrete(update: impl Update + 'static, step: f64, initial: State, horizon: f
 /// of [`Method::ClosedForm`] fails at its first step.
 pub fn build(method: &Method, initial: State, horizon: f64, exact_times: Option<Vec<f64>>) -> Box<dyn Stepper> {
     let flow = match *method {
-        Method::GradientDescent { step } => return discrete(GradientDescent, step, initial, horizon),
+        Method::GradientDescent { step } | Method::StochasticGradientDescent { step, .. } | Method::FreshMeasurements { step, .. } => {
+            return discrete(GradientDescent, step, initial, horizon);
+        }
+        Method::ScaledDescent { step, damping } => return discrete(ScaledDescent::new(damping, initial.shape()), step, initial, horizon),
         Method::Exponential { step } => return discrete(Exponential::new(initial.shape()), step, initial, horizon),
         Method::Cayley { step } => return discrete(Cayley::new(initial.shape()), step, initial, horizon),
         Method::Momentum { step, momentum } => return discrete(Momentum { momentum }, step, initial, horizon),
@@ -41,6 +44,9 @@ pub fn build(method: &Method, initial: State, horizon: f64, exact_times: Option<
 pub fn method_name(method: &Method) -> &'static str {
     match method {
         Method::GradientDescent { .. } => "gradient_descent",
+        Method::StochasticGradientDescent { .. } => "stochastic_gradient_descent",
+        Method::FreshMeasurements { .. } => "fresh_measurements",
+        Method::ScaledDescent { .. } => "scaled_descent",
         Method::Exponential { .. } => "exponential",
         Method::Cayley { .. } => "cayley",
         Method::Momentum { .. } => "momentum",

@@ -30,6 +30,8 @@ pub enum Prepared {
     Evaluate,
     /// Nothing: there is no next point.
     Impossible,
+    /// Nothing: what the step divides by is singular.
+    Singular,
 }
 
 /// How one point follows from another: all that distinguishes one discrete method from another.
@@ -66,6 +68,8 @@ pub trait Update: Send + Debug {
 /// The rate at a point is evaluated before the point is announced: `K + 1` evaluations, and those that the update asks for besides. The
 /// dissipation `∫ ‖∇f‖² ds` has Euler's weights, `Σ η ‖∇f(Z_k)‖²`, whatever the update. A state or rate that is not finite is a failure, and the
 /// point before it remains the last. A step that is not positive makes no steps.
+///
+/// Step `k` is piece `k` of the field: one whose steps differ ([`MiniBatches`](crate::dynamics::MiniBatches)) knows by it which one it is evaluated for.
 ///
 /// Nothing is allocated after construction, except by [`save`](Stepper::save) and where an [`Update`] says so.
 #[derive(Debug)]
@@ -149,14 +153,14 @@ impl Discrete {
         }
     }
 
-    fn fail(&mut self) -> StepEvent {
+    fn fail(&mut self, failure: Failure) -> StepEvent {
         self.has_before = false;
-        self.phase = Phase::Failed(Failure::NonFinite);
-        StepEvent::Failed(Failure::NonFinite)
+        self.phase = Phase::Failed(failure);
+        StepEvent::Failed(failure)
     }
 
-    /// Writes the next point, or the one that the update wants evaluated, over the one before; `false` if there is none.
-    fn prepare_next(&mut self) -> bool {
+    /// Writes the next point, or the one that the update wants evaluated, over the one before; or says why there is none.
+    fn prepare_next(&mut self) -> Option<Failure> {
         let [first, second] = &mut self.states;
         let (from, to) = if self.current == 0 { (&*first, second) } else { (&*second, first) };
         let (rate, drive) = (&self.rates[self.current], self.drive.as_ref());
@@ -164,14 +168,18 @@ impl Discrete {
         let prepared = self.update.prepare(&departure, to);
         self.has_before = false;
         self.phase = if prepared == Prepared::Evaluate { Phase::Between } else { Phase::Next };
-        prepared != Prepared::Impossible
+        match prepared {
+            Prepared::Point | Prepared::Evaluate => None,
+            Prepared::Impossible => Some(Failure::NonFinite),
+            Prepared::Singular => Some(Failure::Singular),
+        }
     }
 
     /// Starts the evaluation that the phase names.
     fn begin(&mut self, field: &mut dyn VectorField) -> StepEvent {
         loop {
             let (step, index) = self.evaluation();
-            let at = Moment { t: self.time(step), piece: 0 };
+            let at = Moment { t: self.time(step), piece: step };
             match field.begin(at, &self.states[index], &mut self.rates[index]) {
                 Next::Ask => return StepEvent::Ask,
                 Next::Rate => {
@@ -185,7 +193,7 @@ impl Discrete {
 
     fn resume(&mut self, field: &mut dyn VectorField, answer: &Answer) -> StepEvent {
         let (step, index) = self.evaluation();
-        let at = Moment { t: self.time(step), piece: 0 };
+        let at = Moment { t: self.time(step), piece: step };
         match field.resume(at, &self.states[index], answer, &mut self.rates[index]) {
             Next::Ask => StepEvent::Ask,
             Next::Rate => match self.evaluated(field, Some(answer)) {
@@ -200,7 +208,7 @@ impl Discrete {
         self.counts.evaluations += 1;
         let (_, index) = self.evaluation();
         if !self.rates[index].is_finite() || !self.states[index].is_finite() {
-            return Some(self.fail());
+            return Some(self.fail(Failure::NonFinite));
         }
         if self.phase == Phase::Between {
             self.update.complete(self.step_size, &self.rates[index], &mut self.states[index]);
@@ -236,8 +244,8 @@ impl Stepper for Discrete {
             }
             Phase::Standing if self.finished() => return StepEvent::Arrived,
             Phase::Standing => {
-                if !self.prepare_next() {
-                    return self.fail();
+                if let Some(failure) = self.prepare_next() {
+                    return self.fail(failure);
                 }
             }
             Phase::Fresh => self.phase = Phase::Initial,

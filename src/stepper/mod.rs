@@ -15,6 +15,7 @@ mod local_error;
 mod momentum;
 mod nesterov;
 mod runge_kutta;
+mod scaled_descent;
 mod singular_step;
 pub mod tableaus;
 
@@ -27,6 +28,7 @@ pub use gradient_descent::GradientDescent;
 pub use momentum::Momentum;
 pub use nesterov::Nesterov;
 pub use runge_kutta::RungeKutta;
+pub use scaled_descent::ScaledDescent;
 
 use crate::dynamics::{State, VectorField};
 use crate::linalg::Matrix;
@@ -56,6 +58,9 @@ pub enum Failure {
     /// The step size fell below the resolution of time.
     #[error("the step size fell below the resolution of time")]
     Underflow,
+    /// A Gram matrix that the step divides by is singular to working precision.
+    #[error("a Gram matrix of the factors is singular to working precision")]
+    Singular,
 }
 
 /// Counts, deterministic.

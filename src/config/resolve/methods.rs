@@ -1,6 +1,7 @@
 //! Methods, and the families that their parameters make.
 
 use super::checks::{absent, exactly_one, not_negative, positive_at, span_of};
+use super::descents::{fresh, scaled, stochastic};
 use super::family::{Axis, Labels, number};
 use super::perturbation::{Surroundings, perturbations};
 use crate::config::error::Flaw;
@@ -27,6 +28,9 @@ pub(super) fn methods(key: &str, span: &Span, table: &mut TrajectoryTable, aroun
         ("cayley", span_of(&table.cayley)),
         ("momentum", span_of(&table.momentum)),
         ("nesterov", span_of(&table.nesterov)),
+        ("stochastic_gradient_descent", span_of(&table.stochastic_gradient_descent)),
+        ("fresh_measurements", span_of(&table.fresh_measurements)),
+        ("scaled_descent", span_of(&table.scaled_descent)),
     ];
     exactly_one(key, span, &variants)?;
     if let Some(flow) = &mut table.flow {
@@ -43,6 +47,15 @@ pub(super) fn methods(key: &str, span: &Span, table: &mut TrajectoryTable, aroun
     absent(&format!("{key}.perturbation"), &table.perturbation, "only a table `flow` can be perturbed; remove it, or choose flow")?;
     if table.closed_form.is_some() {
         return Ok(vec![Member { method: Method::ClosedForm, labels: vec![] }]);
+    }
+    if let Some(table) = &mut table.stochastic_gradient_descent {
+        return stochastic(&format!("{key}.stochastic_gradient_descent"), &mut table.value, around);
+    }
+    if let Some(table) = &mut table.fresh_measurements {
+        return fresh(&format!("{key}.fresh_measurements"), &mut table.value, around);
+    }
+    if let Some(table) = &mut table.scaled_descent {
+        return scaled(&format!("{key}.scaled_descent"), &mut table.value, around);
     }
     discrete(key, span, table, around.horizon)
 }

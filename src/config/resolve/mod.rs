@@ -3,6 +3,7 @@
 
 mod checks;
 mod compare;
+mod descents;
 mod ensembles;
 mod family;
 mod init;
@@ -40,10 +41,13 @@ pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Fl
     let shape = facts.as_ref().and_then(|facts| facts.shape);
     let width = flaws.keep(problem::width(file, shape));
     let (Some(name), Some(facts), Some(record), Some(width)) = (name, facts, record, width) else { return Err(flaws.0) };
-    let sizes = init::Sizes { width, rank: facts.rank };
+    let sizes = init::Sizes { width, rank: facts.rank, shape };
     let shared = init::shared(file.init.as_mut(), seed, facts.from_file, sizes).map_err(|flaw| vec![flaw])?;
 
-    let context = trajectory::Context { shared, sizes, around: perturbation::Surroundings { seed, horizon: record.horizon, base } };
+    let measurements = descents::known_measurements(&facts.problem, shape);
+    let noise = descents::known_noise(&facts.problem);
+    let around = perturbation::Surroundings { seed, horizon: record.horizon, base, measurements, noise };
+    let context = trajectory::Context { shared, sizes, around };
     let families = trajectory::families(file.trajectory.as_mut(), &context)?;
     let comparisons = compare::comparisons(&mut file.compare, &families)?;
     let trajectories: Vec<_> = families.into_iter().flatten().collect();

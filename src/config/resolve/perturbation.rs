@@ -15,7 +15,7 @@ use std::path::Path;
 /// More jumps than this are a mistake.
 const MOST_PIECES: f64 = 1e9;
 
-/// What perturbations depend on besides their table.
+/// What perturbations and methods depend on besides their tables.
 pub(super) struct Surroundings<'a> {
     /// The experiment's seed.
     pub seed: u64,
@@ -23,6 +23,10 @@ pub(super) struct Surroundings<'a> {
     pub horizon: f64,
     /// Directory of relative paths.
     pub base: &'a Path,
+    /// The number of measurements, if it is known.
+    pub measurements: Option<usize>,
+    /// Standard deviation of their noise.
+    pub noise: f64,
 }
 
 /// Every member of the family that bounds and seeds make, with the parameters that were written as lists.

@@ -10,7 +10,6 @@ use crate::config::error::Flaw;
 use crate::config::experiment::{InitKind, InitSpec, TrajectorySpec};
 use crate::config::located::{Located, Span, fill};
 use crate::config::schema::TrajectoryTable;
-use crate::config::values::OneOrMany;
 
 /// What trajectories share.
 pub(super) struct Context<'a> {
@@ -114,12 +113,12 @@ fn initialisations(
         };
         return Ok((init.kind, Axis::fixed(init.scale), Axis::fixed(init.seed)));
     };
-    let key = format!("{key}.init");
-    let (law, kind, table) = own(&key, init, context.sizes)?;
-    let key = format!("{key}.{law}");
+    let (key, kind, scales, seeds) = own(&format!("{key}.init"), init, context.shared, context.sizes)?;
     let scale_key = format!("{key}.scale");
-    let scales = Axis::new(&scale_key, &table.value.scale, |scale, span| positive_at(&scale_key, span, scale))?;
-    let written = table.value.seed.get_or_insert_with(|| Located::filled(OneOrMany::One(context.shared.seed)));
-    let seeds = Axis::new(&format!("{key}.seed"), written, |seed, _| Ok(seed))?;
+    let scales = Axis::new(&scale_key, scales, |scale, span| positive_at(&scale_key, span, scale))?;
+    let seeds = match seeds {
+        Some(seeds) => Axis::new(&format!("{key}.seed"), seeds, |seed, _| Ok(seed))?,
+        None => Axis::fixed(context.shared.seed),
+    };
     Ok((kind, scales, seeds))
 }

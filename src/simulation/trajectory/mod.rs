@@ -1,9 +1,10 @@
 //! One trajectory in the lockstep: its stepper, the samples it takes, what it records.
 
+mod apart;
 mod sampling;
 
 use super::comparison::Waiting;
-use super::pending::{Integral, Pending, Purpose};
+use super::pending::{Integral, OwnDrive, Pending, Purpose};
 use super::record::{Snapshots, TrajectoryRecord};
 use super::schedule::{Due, Schedule, Side};
 use super::{Outcome, stop};
@@ -14,6 +15,7 @@ use crate::observe::{ObserveError, ObserverMemory, Observers};
 use crate::problem::Instance;
 use crate::sensing::{Answer, Question, Want};
 use crate::stepper::{Failure, StepEvent, Stepper, StepperState};
+use apart::Apart;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,6 +92,8 @@ pub(super) struct Trajectory {
     spare: Vec<State>,
     /// `FGᵀ`, where a stop rule needs it and answers do not hold it.
     formed: Option<Matrix>,
+    /// What it answers its steps' questions with, on a method whose steps look at data of their own.
+    apart: Option<Box<Apart>>,
 }
 
 impl Trajectory {
@@ -123,6 +127,7 @@ impl Trajectory {
             integral: Integral::default(),
             spare: vec![],
             formed: None,
+            apart: None,
         }
     }
 
@@ -171,6 +176,12 @@ impl Trajectory {
             self.look(&sample, answer, shared);
             self.spare.push(sample.state);
         }
+        if let (Phase::Ready, Some(outcome)) = (self.phase, self.ending) {
+            return self.finish(outcome);
+        }
+        if self.spec.method.has_own_data() {
+            return self.advance_apart(shared);
+        }
         let mut answer = step.first();
         match self.phase {
             Phase::Ready if !shared.hold => self.phase = Phase::Stepping,
@@ -202,21 +213,25 @@ impl Trajectory {
                         return;
                     }
                 }
-                StepEvent::Failed(failure) => {
-                    let t = self.stepper.t();
-                    // An interpolant that fails takes nothing back of how the step itself ended.
-                    self.ending.get_or_insert(match failure {
-                        Failure::NonFinite => Outcome::NonFinite { t },
-                        Failure::Underflow => Outcome::StepUnderflow { t },
-                    });
-                    self.sample_last_point();
-                }
+                StepEvent::Failed(failure) => self.fail(failure),
             }
             if self.leave_point(shared) {
                 return;
             }
             answer = None;
         }
+    }
+
+    /// After a failure: how it ends, with the last finite point as a sample.
+    fn fail(&mut self, failure: Failure) {
+        let t = self.stepper.t();
+        // An interpolant that fails takes nothing back of how the step itself ended.
+        self.ending.get_or_insert(match failure {
+            Failure::NonFinite => Outcome::NonFinite { t },
+            Failure::Underflow => Outcome::StepUnderflow { t },
+            Failure::Singular => Outcome::Singular { t },
+        });
+        self.sample_last_point();
     }
 
     /// At a point whose samples are taken: ends, stands still, or begins the next step. Returns whether polling stops.
@@ -268,7 +283,8 @@ impl Trajectory {
             multiply_into(formed, 0, rows, 1.0, Form::RightTransposed, left, right);
             product = formed;
         }
-        let point = stop::Point { stepper, field, product, target, out_of_time: shared.out_of_time };
+        let out_of_time = shared.out_of_time;
+        let point = stop::Point { stepper, field, product, target, out_of_time, knows_gradient: true };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();
@@ -282,6 +298,11 @@ impl Trajectory {
             // The step that begins here is known as a path, all of it.
             self.look_or_ask(Purpose::Quadrature { end: t + step, weight: 1.0 }, answer, shared);
         }
+        self.leave_dues(due, t);
+    }
+
+    /// Serves the comparisons and the cross-check at a point; `due` is what is due at it.
+    fn leave_dues(&mut self, due: Option<Due>, t: f64) {
         if let Some(due) = due {
             let state = Arc::new(self.stepper.state().clone());
             self.send(&due, t, state);

@@ -23,14 +23,23 @@ impl Trajectory {
     /// The point that was reached last.
     pub(super) fn here(&self, purpose: Purpose) -> Pending {
         let (state, dissipation) = (self.stepper.state().clone(), self.stepper.dissipation());
-        Pending { step: self.step_number(), t: self.stepper.t(), state, dissipation, memory: self.field_memory(), purpose, search: None }
+        Pending {
+            step: self.step_number(),
+            t: self.stepper.t(),
+            state,
+            dissipation,
+            memory: self.field_memory(),
+            purpose,
+            drive: None,
+            search: None,
+        }
     }
 
     /// A point inside the last step.
     pub(super) fn inside(&mut self, t: f64, purpose: Purpose) -> Pending {
         let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
         let dissipation = self.stepper.interpolate(t, &mut state);
-        Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, search: None }
+        Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, drive: None, search: None }
     }
 
     /// Takes the nodes of the integral between the last recorded time (or step end) and `end`.
@@ -106,7 +115,8 @@ impl Trajectory {
         let imposed = self.imposed(point, answer);
         let Pending { step, t, ref state, dissipation, .. } = *point;
         let instance = shared.instance;
-        let sample = Sample { instance, t, state, answer, residual: residual.as_ref(), dissipation, imposed: imposed.as_ref() };
+        let drive = point.drive.as_ref().map(|drive| drive.get());
+        let sample = Sample { instance, t, state, answer, residual: residual.as_ref(), dissipation, imposed: imposed.as_ref(), drive };
         if let Purpose::Quadrature { end, weight } = point.purpose {
             self.integral.add(end, self.observers.integrand(&sample).map_or(f64::NAN, |value| weight * value));
             return;
@@ -119,11 +129,12 @@ impl Trajectory {
             }
             return;
         }
+        self.judge_gradient(&sample, shared);
         let (values, spectrum) = self.observers.record(&sample);
         if self.observers.curvature_columns().iter().any(Option::is_some) {
             let purpose = Purpose::Curvature { row: self.record.rows.len() };
             let search = Some(Box::new(Curvature::new(state, &answer.matrix)));
-            self.pending.push(Pending { step, t, state: state.clone(), dissipation, memory: vec![], purpose, search });
+            self.pending.push(Pending { step, t, state: state.clone(), dissipation, memory: vec![], purpose, drive: None, search });
         }
         self.record.rows.push(Row { step, t, values });
         if let Some(values) = spectrum {

@@ -156,6 +156,9 @@ impl TrajectoryEvidence {
             Method::Momentum { .. } | Method::Nesterov { .. } => {
                 Some("the method carries momentum, which the statement does not cover".into())
             }
+            Method::StochasticGradientDescent { .. } => Some("mini-batches: the statement is about gradient descent and its flow".into()),
+            Method::FreshMeasurements { .. } => Some("new measurements at every step: the statement is about fixed ones".into()),
+            Method::ScaledDescent { .. } => Some("scaled descent, which the statement does not cover".into()),
             Method::ModifiedFlow { .. } => Some("a modified flow: the statement is about gradient descent and its flow".into()),
             _ => None,
         }

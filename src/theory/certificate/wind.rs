@@ -78,7 +78,8 @@ fn step(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence, log: Optio
         Step::Flow => Row::hypothesis("step", formula, Some(0.0), scale).verdict(Verdict::Holds).note("a flow: the limit η → 0"),
         Step::Discrete(step) => Row::hypothesis("step", formula, Some(step), scale),
     };
-    row.note_if(log.is_none().then(|| "no scale: log(σ_r/a₀²) ≤ 0".into())).note_if(trajectory.foreign_method())
+    row.note_if(log.is_none().then(|| "no scale: log(σ_r/a₀²) ≤ 0".into()))
+        .note_if(trajectory.foreign_method().filter(|_| !trajectory.method.has_own_data()))
 }
 
 /// `ξ`, the largest recorded `‖𝓔‖_op`. For a plain flow without noise `𝓔 = sym((A*A − I)(R))`, whose norm is `rip_error`; under full observation it is 0.
