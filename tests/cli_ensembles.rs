@@ -8,10 +8,11 @@ use common::*;
 use serde_json::Value;
 
 /// Ensembles and the arrays that tell them.
-const ENSEMBLES: [(&str, &str, &[&str]); 4] = [
+const ENSEMBLES: [(&str, &str, &[&str]); 5] = [
     ("entries", "[sensing.entries]\nfraction = 0.8", &["rows", "cols"]),
     ("rademacher", "[sensing.rademacher]\nmeasurements = 150", &["sign_bits"]),
     ("hadamard", "[sensing.hadamard]\nmeasurements = 100", &["indices", "signs"]),
+    ("pauli", "[sensing.pauli]\nmeasurements = 200", &["shifts", "phases"]),
     ("rank_one", "[sensing.rank_one]\noversampling = 8.0\nnoise = 1e-3", &["left", "right"]),
 ];
 
@@ -19,7 +20,8 @@ const ENSEMBLES: [(&str, &str, &[&str]); 4] = [
 const COLUMNS: &str = "samples = 11\nobservables = [\"loss\", \"grad_norm\", \"relative_error\", \"train_error\", \"imbalance_drift\"]";
 
 fn config(sensing: &str) -> String {
-    TINY.replace("[sensing.gaussian]\nmeasurements = 150", sensing).replace("samples = 11", COLUMNS)
+    let tiny = if sensing.contains("pauli") { TINY.replace("rows = 12\ncols = 10", "rows = 16\ncols = 16") } else { TINY.to_owned() };
+    tiny.replace("[sensing.gaussian]\nmeasurements = 150", sensing).replace("samples = 11", COLUMNS)
 }
 
 /// The same experiment from an instance's file.

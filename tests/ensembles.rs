@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use pgflow::linalg::{Form, Matrix, View, frobenius, frobenius_squared, inner, multiply, singular_values};
-use pgflow::sensing::{Answer, BATCH, Entries, Hadamard, Point, Question, Rademacher, RankOne, SensingError, SensingOperator, Want};
+use pgflow::sensing::{Answer, BATCH, Entries, Hadamard, Pauli, Point, Question, Rademacher, RankOne, SensingError, SensingOperator, Want};
 
 /// Numbers in (−1, 1) without a pattern, other than those that the ensembles use.
 fn number(a: usize, b: usize) -> f64 {
@@ -36,18 +36,28 @@ const ENSEMBLES: &[(&str, Draw)] = &[
         Box::new(if portable { operator.portable() } else { operator })
     }),
     ("rank_one", |m, n, p, seed, _| Box::new(RankOne::draw(m, n, p, seed).unwrap())),
+    ("pauli", |m, n, p, seed, portable| {
+        let operator = Pauli::draw(m, n, p, seed).unwrap();
+        Box::new(if portable { operator.portable() } else { operator })
+    }),
     ("hadamard", |m, n, p, seed, portable| {
         let operator = Hadamard::draw(m, n, p, seed).unwrap();
         Box::new(if portable { operator.portable() } else { operator })
     }),
 ];
 
-/// `(m, n, p)`, every ensemble's `p` at most `mn`.
-const SHAPES: [(usize, usize, usize); 7] = [(1, 1, 1), (3, 5, 1), (4, 3, 7), (5, 5, 25), (16, 32, 61), (37, 23, 617), (3, 130, 200)];
+type Shape = (usize, usize, usize);
+const SHAPES: [Shape; 7] = [(1, 1, 1), (3, 5, 1), (4, 3, 7), (5, 5, 25), (16, 32, 61), (37, 23, 617), (3, 130, 200)];
+const SQUARES: [Shape; 6] = [(1, 1, 1), (2, 2, 3), (4, 4, 16), (8, 8, 20), (16, 16, 100), (32, 32, 700)];
+
+/// `(m, n, p)` that the ensemble has, `p` at most `mn`.
+fn shapes(name: &str) -> &'static [Shape] {
+    if name == "pauli" { &SQUARES } else { &SHAPES }
+}
 
 fn every(mut check: impl FnMut(&str, &dyn SensingOperator, (usize, usize, usize))) {
     for (name, draw) in ENSEMBLES {
-        for shape @ (m, n, p) in SHAPES {
+        for &shape @ (m, n, p) in shapes(name) {
             let operator = draw(m, n, p, 7, false);
             assert_eq!((operator.shape(), operator.measurements()), ((m, n), p), "{name}");
             check(&format!("{name} {shape:?}"), operator.as_ref(), shape);
@@ -185,7 +195,7 @@ fn products_are_those_of_the_matrix() {
 #[test]
 fn bits_depend_on_nothing_else() {
     for (name, draw) in ENSEMBLES {
-        for (m, n, p) in SHAPES {
+        for &(m, n, p) in shapes(name) {
             let (operator, portable) = (draw(m, n, p, 7, false), draw(m, n, p, 7, true));
             let factors: Vec<_> = (0..BATCH).map(|q| (matrix(m, 5, q), matrix(n, 5, q + 50))).collect();
             let y = vector(p, 9);
@@ -219,9 +229,10 @@ fn bits_depend_on_nothing_else() {
 /// `E A*A = I`: the mean of `A*A(X)` over draws deviates from `X` by no more than its standard error, which the draws tell themselves.
 #[test]
 fn ensembles_are_isotropic() {
-    let (m, n, p, draws) = (6, 5, 12, 3000);
-    let x = matrix(m, n, 1);
+    let draws = 3000;
     for (name, draw) in ENSEMBLES {
+        let (m, n, p) = if *name == "pauli" { (8, 8, 24) } else { (6, 5, 12) };
+        let x = matrix(m, n, 1);
         let (mut mean, mut spread) = (Matrix::zeros(m, n), 0.0);
         for seed in 0..draws {
             let operator = draw(m, n, p, seed, false);
@@ -244,6 +255,16 @@ fn variance(name: &str, x: &Matrix, p: f64) -> f64 {
     match name {
         // Sampling without replacement: the finite population's correction.
         "entries" => (entries * q - 1.0) * (entries - p) / (entries - 1.0),
+        // The same in the orthonormal basis of Pauli matrices over √d.
+        "pauli" => {
+            let side = x.nrows();
+            let coefficient = |shift: usize, phase: usize| {
+                let sign = |j: usize| if (j & phase).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
+                (0..side).map(|j| sign(j) * x[(j, j ^ shift)]).sum::<f64>() / (side as f64).sqrt()
+            };
+            let fourth: f64 = (0..side).flat_map(|s| (0..side).map(move |z| (s, z))).map(|(s, z)| coefficient(s, z).powi(4)).sum();
+            (entries * fourth - 1.0) * (entries - p) / (entries - 1.0)
+        }
         // Independent measurements of fourth moment 3 − 2q.
         "rademacher" => 2.0 - 2.0 * q,
         // The fourth moment of ⟨x zᵀ, X⟩ is 3 + 6 Σσ⁴.
@@ -261,11 +282,12 @@ fn variance(name: &str, x: &Matrix, p: f64) -> f64 {
 /// moments give, which falls as 1/p.
 #[test]
 fn random_low_rank_matrices_keep_their_norm() {
-    let (m, n, rank, draws) = (24, 20, 2, 400);
-    let x = multiply(Form::RightTransposed, &matrix(m, rank, 1), &matrix(n, rank, 2));
-    let x = &x / frobenius(&x);
+    let (rank, draws) = (2, 400);
     for (name, draw) in ENSEMBLES {
-        for p in [60, 240] {
+        let (m, n) = if *name == "pauli" { (16, 16) } else { (24, 20) };
+        let x = multiply(Form::RightTransposed, &matrix(m, rank, 1), &matrix(n, rank, 2));
+        let x = &x / frobenius(&x);
+        for p in [50, 200] {
             let deviations: Vec<f64> =
                 (0..draws).map(|seed| draw(m, n, p, seed, false).measure(&x).iter().map(|a| a * a).sum::<f64>() - 1.0).collect();
             let expected = variance(name, &x, p as f64) / p as f64;
@@ -391,4 +413,40 @@ fn a_transform_has_so_many_rows() {
     assert!((squares / frobenius_squared(&x) - 1.0).abs() < 1e-14);
     let error = Hadamard::from_parts(5, 5, &[3, 32], &[false; 25]).unwrap_err().to_string();
     assert!(error.contains("row 32") && error.contains("0 to 31"), "{error}");
+}
+
+/// Kronecker products of I, σ_x, σ_z and σ_xσ_z, over √(d·p)/d: as they are built in physics, for every string of three letters.
+#[test]
+fn strings_are_kronecker_products() {
+    let (d, q) = (8, 3);
+    let x = Matrix::from_row_slice(2, 2, &[0.0, 1.0, 1.0, 0.0]);
+    let z = Matrix::from_row_slice(2, 2, &[1.0, 0.0, 0.0, -1.0]);
+    let strings: Vec<(usize, usize)> = (0..d).flat_map(|shift| (0..d).map(move |phase| (shift, phase))).collect();
+    let operator = Pauli::from_strings(d, &strings).unwrap();
+    assert_eq!(operator, Pauli::draw(d, d, d * d, 3).unwrap(), "all of them, in order");
+    for (i, &(shift, phase)) in strings.iter().enumerate() {
+        let mut product = Matrix::identity(1, 1);
+        for bit in (0..q).rev() {
+            // (σ_z^b σ_x^a)[j, j ⊕ a] = (−1)^{jb}
+            let mut letter = Matrix::identity(2, 2);
+            if phase >> bit & 1 == 1 {
+                letter *= &z;
+            }
+            if shift >> bit & 1 == 1 {
+                letter *= &x;
+            }
+            product = product.kronecker(&letter);
+        }
+        let scale = (d as f64 / (d * d) as f64).sqrt();
+        assert!((operator.row(i) / scale - product).amax() < 1e-15, "shift {shift}, phase {phase}");
+    }
+}
+
+#[test]
+fn pauli_measurements_need_their_shape() {
+    assert!(matches!(Pauli::draw(12, 12, 5, 1), Err(SensingError::NoPauliShape { .. })));
+    assert!(matches!(Pauli::draw(8, 4, 5, 1), Err(SensingError::NoPauliShape { .. })));
+    assert!(matches!(Pauli::draw(8, 8, 65, 1), Err(SensingError::TooMany { most: 64, .. })));
+    assert!(matches!(Pauli::draw(1 << 16, 1 << 16, 65, 1), Err(SensingError::TooManyEntries { .. })));
+    assert!(matches!(Pauli::from_strings(8, &[(1, 8)]), Err(SensingError::BadIndex { index: 8, size: 8, .. })));
 }

@@ -114,6 +114,11 @@ pub enum Ensemble {
         /// How many.
         measurements: Measurements,
     },
+    /// Real Pauli matrices, sampled without replacement.
+    Pauli {
+        /// How many.
+        measurements: Measurements,
+    },
     /// Single entries, sampled without replacement.
     Entries {
         /// How many.
@@ -131,6 +136,7 @@ impl Ensemble {
             | Ensemble::Rademacher { measurements }
             | Ensemble::RankOne { measurements }
             | Ensemble::Hadamard { measurements }
+            | Ensemble::Pauli { measurements }
             | Ensemble::Entries { measurements } => Some(measurements),
             Ensemble::Identity => None,
         }
@@ -143,6 +149,7 @@ impl Ensemble {
             Ensemble::Rademacher { .. } => "rademacher",
             Ensemble::RankOne { .. } => "rank_one",
             Ensemble::Hadamard { .. } => "hadamard",
+            Ensemble::Pauli { .. } => "pauli",
             Ensemble::Entries { .. } => "entries",
             Ensemble::Identity => "identity",
         }

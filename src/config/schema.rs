@@ -117,6 +117,9 @@ pub(super) struct SensingTable {
     /// Rows of a randomised Walsh–Hadamard transform, sampled without replacement, over √p.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hadamard: Key<CountedTable>,
+    /// Real Pauli matrices for square targets whose side is a power of two, sampled without replacement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pauli: Key<CountedTable>,
     /// Single entries, sampled without replacement, times √(mn/p).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Key<EntriesTable>,

@@ -2,7 +2,7 @@
 
 use super::{OperatorKind, ProblemError};
 use crate::config::{Ensemble, SensingSpec, Storage};
-use crate::sensing::{Dense, Entries, Gaussian, Hadamard, Identity, Rademacher, RankOne, SensingOperator};
+use crate::sensing::{Dense, Entries, Gaussian, Hadamard, Identity, Pauli, Rademacher, RankOne, SensingOperator};
 
 /// What an operator takes, before it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +48,11 @@ pub fn footprint(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize, w
             let flops = 2.0 * size as f64 * f64::from(size.ilog2()) + 4.0 * p as f64;
             (Hadamard::required_bytes(rows, cols, p), product(&[8, size.saturating_add(p)]), flops)
         }
+        Ensemble::Pauli { .. } => {
+            Pauli::check_fits(rows, cols, p)?;
+            let flops = 2.0 * product(&[rows, cols]) as f64 * f64::from(rows.ilog2()) + 4.0 * p as f64;
+            (Pauli::required_bytes(p), product(&[8, rows, cols]).saturating_add(product(&[8, p])), flops)
+        }
         Ensemble::Entries { .. } => {
             Entries::check_fits(rows, cols, p)?;
             let workspace = product(&[8, 2, rows.saturating_add(cols), width]).saturating_add(product(&[8, p]));
@@ -78,6 +83,7 @@ pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usi
         Ensemble::Rademacher { .. } => Box::new(Rademacher::draw(rows, cols, p, sensing.seed)?),
         Ensemble::RankOne { .. } => Box::new(RankOne::draw(rows, cols, p, sensing.seed)?),
         Ensemble::Hadamard { .. } => Box::new(Hadamard::draw(rows, cols, p, sensing.seed)?),
+        Ensemble::Pauli { .. } => Box::new(Pauli::draw(rows, cols, p, sensing.seed)?),
         Ensemble::Entries { .. } => Box::new(Entries::draw(rows, cols, p, sensing.seed)?),
     })
 }
@@ -90,6 +96,7 @@ pub(super) fn kind(ensemble: &Ensemble) -> OperatorKind {
         Ensemble::Rademacher { .. } => OperatorKind::Rademacher,
         Ensemble::RankOne { .. } => OperatorKind::RankOne,
         Ensemble::Hadamard { .. } => OperatorKind::Hadamard,
+        Ensemble::Pauli { .. } => OperatorKind::Pauli,
         Ensemble::Entries { .. } => OperatorKind::Entries,
     }
 }

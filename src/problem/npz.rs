@@ -8,6 +8,7 @@
 //! | `sign_bits` | (p, ⌈mn/8⌉) | of `rademacher`, bytes: `numpy.packbits` of `A_i < 0` in row-major order; `A_i` has entries ±1/√p | by that kind |
 //! | `left`, `right` | (p, m), (p, n) | of `rank_one`: `A(X)_i = left[i] @ X @ right[i]/√p`; without `right` it is `left` | `left` by that kind |
 //! | `indices`, `signs` | (p), (m, n) | of `hadamard`: row `indices[i]` of the Walsh–Hadamard transform of `signs * X`, column by column, over √p | by that kind |
+//! | `shifts`, `phases` | (p), (p) | of `pauli`: `A_i[j, j ^ shifts[i]] = (−1)^popcount(j & phases[i]) √(m/p)` | by that kind |
 //! | `rows`, `cols` | (p), (p) | of `entries`: `A(X)_i = √(mn/p) X[rows[i], cols[i]]` | by that kind |
 //! | `operator_shape` | (3) | `[p, m, n]`, integers | no, where another array tells the shape |
 //! | `target` | (m, n) | `Y` | no |
@@ -22,11 +23,11 @@ use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target, struct
 use crate::config::Storage;
 use crate::dynamics::State;
 use crate::linalg::{Matrix, View};
-use crate::sensing::{Dense, Entries, Hadamard, Identity, Rademacher, RankOne, SensingOperator};
+use crate::sensing::{Dense, Entries, Hadamard, Identity, Pauli, Rademacher, RankOne, SensingOperator};
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     "target",
     "y",
     "f0",
@@ -39,6 +40,8 @@ const NAMES: [&str; 14] = [
     "right",
     "indices",
     "signs",
+    "shifts",
+    "phases",
     "rows",
     "cols",
 ];
@@ -56,6 +59,8 @@ pub enum OperatorKind {
     RankOne,
     /// By its signs and the rows of the transform.
     Hadamard,
+    /// By its strings.
+    Pauli,
     /// By the places of its entries.
     Entries,
 }
@@ -69,6 +74,7 @@ impl OperatorKind {
             OperatorKind::Rademacher => "rademacher",
             OperatorKind::RankOne => "rank_one",
             OperatorKind::Hadamard => "hadamard",
+            OperatorKind::Pauli => "pauli",
             OperatorKind::Entries => "entries",
         }
     }
@@ -135,6 +141,8 @@ pub enum OperatorArray {
     RankOne(RankOne),
     /// Rows of a transform.
     Hadamard(Hadamard),
+    /// Pauli matrices.
+    Pauli(Pauli),
     /// Single entries.
     Entries(Entries),
 }
@@ -183,6 +191,7 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
         OperatorKind::Rademacher => OperatorArray::Rademacher(structured::rademacher(&mut file.archive, [p, rows, cols])?),
         OperatorKind::RankOne => OperatorArray::RankOne(structured::rank_one(&mut file.archive, [p, rows, cols], has("right"))?),
         OperatorKind::Hadamard => OperatorArray::Hadamard(structured::hadamard(&mut file.archive, [p, rows, cols])?),
+        OperatorKind::Pauli => OperatorArray::Pauli(structured::pauli(&mut file.archive, [p, rows, cols])?),
         OperatorKind::Entries => OperatorArray::Entries(structured::entries(&mut file.archive, [p, rows, cols])?),
     };
     Ok(InstanceArrays { shape: (rows, cols), target, data, factors, operator })
@@ -202,6 +211,7 @@ impl InstanceArrays {
             OperatorArray::Rademacher(signs) => (Box::new(signs), OperatorKind::Rademacher),
             OperatorArray::RankOne(vectors) => (Box::new(vectors), OperatorKind::RankOne),
             OperatorArray::Hadamard(transform) => (Box::new(transform), OperatorKind::Hadamard),
+            OperatorArray::Pauli(strings) => (Box::new(strings), OperatorKind::Pauli),
             OperatorArray::Entries(entries) => (Box::new(entries), OperatorKind::Entries),
             OperatorArray::Dense(entries) => (Box::new(Dense::from_rows(rows, cols, self.data.len(), &entries)?), OperatorKind::Dense),
         };
@@ -275,6 +285,7 @@ impl InstanceFile<'_> {
             (false, Some("rademacher")) => Ok(OperatorKind::Rademacher),
             (false, Some("rank_one")) => Ok(OperatorKind::RankOne),
             (false, Some("hadamard")) => Ok(OperatorKind::Hadamard),
+            (false, Some("pauli")) => Ok(OperatorKind::Pauli),
             (false, Some("entries")) => Ok(OperatorKind::Entries),
             (false, None | Some("dense")) => {
                 Err(self.missing("operator", "it holds the measurements; full observation is told by operator_kind = \"identity\" instead"))

@@ -4,15 +4,20 @@ use super::ProblemError;
 use super::archive::{ArchiveReader, ArchiveWriter};
 use super::file::npy::{matrix, shape_text};
 use crate::linalg::Matrix;
-use crate::sensing::{Entries, Hadamard, NamedArray, Rademacher, RankOne, SensingError, Values};
+use crate::sensing::{Entries, Hadamard, NamedArray, Pauli, Rademacher, RankOne, SensingError, Values};
 use std::io::{self, Seek, Write};
 
 /// The words for operators that are told otherwise than by all their entries.
-pub(super) const KINDS: [&str; 5] = ["identity", "rademacher", "rank_one", "hadamard", "entries"];
+pub(super) const KINDS: [&str; 6] = ["identity", "rademacher", "rank_one", "hadamard", "pauli", "entries"];
 
 /// The arrays of each kind.
-const ARRAYS: [(&str, &[&str]); 4] =
-    [("rademacher", &["sign_bits"]), ("rank_one", &["left", "right"]), ("hadamard", &["indices", "signs"]), ("entries", &["rows", "cols"])];
+const ARRAYS: [(&str, &[&str]); 5] = [
+    ("rademacher", &["sign_bits"]),
+    ("rank_one", &["left", "right"]),
+    ("hadamard", &["indices", "signs"]),
+    ("pauli", &["shifts", "phases"]),
+    ("entries", &["rows", "cols"]),
+];
 
 /// Refuses arrays that belong to another kind of operator than `kind`: they would be ignored.
 pub(super) fn check_names(archive: &ArchiveReader, names: &[String], kind: &str) -> Result<(), ProblemError> {
@@ -100,6 +105,14 @@ pub(super) fn hadamard(archive: &mut ArchiveReader, [p, rows, cols]: [usize; 3])
     }
     let negative: Vec<bool> = signs.iter().map(|&sign| sign < 0.0).collect();
     Ok(Hadamard::from_parts(rows, cols, &indices, &negative)?)
+}
+
+/// Strings from `shifts` and `phases`.
+pub(super) fn pauli(archive: &mut ArchiveReader, [p, rows, cols]: [usize; 3]) -> Result<Pauli, ProblemError> {
+    Pauli::check_fits(rows, cols, p)?;
+    let shifts = integers(archive, "shifts", &[p], rows, |shift| shift)?;
+    let strings: Vec<_> = shifts.into_iter().zip(integers(archive, "phases", &[p], rows, |phase| phase)?).collect();
+    Ok(Pauli::from_strings(rows, &strings)?)
 }
 
 /// Entries from `rows` and `cols`.

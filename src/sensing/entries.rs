@@ -21,7 +21,7 @@ const MOST_ENTRIES: u64 = 1 << 31;
 /// **Order of summation.** An inner product `⟨F_i, G_j⟩` adds in four lanes (lane `l` the terms `4k + l`, `k` ascending, by fused
 /// multiply-add from +0; then `(l₀ + l₂) + (l₁ + l₃)`). Rows of `N G` add over a row's entries by columns ascending, rows of `Nᵀ F` over a
 /// column's entries by rows ascending.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Entries {
     rows: usize,
     cols: usize,
@@ -32,6 +32,13 @@ pub struct Entries {
     by_row: Grouped,
     by_column: Grouped,
     portable: bool,
+}
+
+impl std::fmt::Debug for Entries {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Entries { rows, cols, .. } = self;
+        write!(out, "Entries {{{{ rows: {rows}, cols: {cols}, measurements: {}, .. }}}}", self.measurements())
+    }
 }
 
 /// Measurements in groups: group `g` is `order[starts[g]..starts[g + 1]]`.

@@ -72,6 +72,14 @@ pub enum SensingError {
         /// `n`
         cols: usize,
     },
+    /// Matrices without Pauli measurements.
+    #[error("pauli measurements are of square matrices whose side is a power of two, and these are {rows}×{cols}; choose another ensemble")]
+    NoPauliShape {
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+    },
     /// A row of a transform that it does not have.
     #[error("measurement {measurement} (counted from 0) is of row {index} of a transform that has rows 0 to {}", size - 1)]
     BadIndex {

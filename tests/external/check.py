@@ -347,6 +347,10 @@ def check_structured(report, compact_path, dense_path):
                     padded[: m * n] = (signs * x).ravel(order="F")
                     return fwht(padded)[indices] / np.sqrt(p)
 
+            case "pauli":
+                shifts, phases, j = arrays["shifts"], arrays["phases"], np.arange(m)
+                parity = np.array([[bin(k).count("1") % 2 for k in row] for row in j & phases[:, None]])
+                measure = lambda x: np.sqrt(m / p) * ((1 - 2 * parity) * x[j, j ^ shifts[:, None]]).sum(axis=1)
             case "entries":
                 rows, cols = arrays["rows"], arrays["cols"]
                 measure = lambda x: np.sqrt(m * n / p) * x[rows, cols]

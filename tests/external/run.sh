@@ -43,10 +43,12 @@ echo "--- instances of configs/quickstart.toml"
 "$python" tests/external/check.py instances "$work/plain.npz" "$work/noisy.npz" "$work/single.npz" 0.05
 
 echo "--- structured ensembles"
-tables=(rademacher.measurements=700 rank_one.measurements=700 hadamard.measurements=700 entries.measurements=700)
+tables=(rademacher.measurements=700 rank_one.measurements=700 hadamard.measurements=700 entries.measurements=700 pauli.measurements=700)
 for table in "${tables[@]}"; do
     name=${table%%.*}
-    sed "s/\\[sensing.gaussian\\]/[sensing.$name]/" configs/quickstart.toml > "$work/$name.toml"
+    # Pauli measurements need a square target whose side is a power of two.
+    side=$([[ $name == pauli ]] && echo 32 || echo 40)
+    sed "s/\\[sensing.gaussian\\]/[sensing.$name]/; s/rows = 40/rows = $side/; s/cols = 30/cols = $((side == 32 ? 32 : 30))/" configs/quickstart.toml > "$work/$name.toml"
     "$PGFLOW" instance "$work/$name.toml" -o "$work/$name.npz" --set "sensing.$table"
     "$PGFLOW" instance "$work/$name.toml" -o "$work/$name-dense.npz" --set "sensing.$table" --dense
     "$python" tests/external/check.py structured "$work/$name.npz" "$work/$name-dense.npz"

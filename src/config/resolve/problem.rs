@@ -8,7 +8,7 @@ use crate::config::experiment::{Coherence, Ensemble, Measurements, Problem, Sens
 use crate::config::located::{Located, Span, fill};
 use crate::config::schema::{CoherenceName, FactorizationName, File, GaussianTable, SensingTable, StorageName, TargetTable};
 use crate::config::values::RankValue;
-use crate::sensing::Hadamard;
+use crate::sensing::{Hadamard, Pauli};
 use std::path::Path;
 
 /// The instance, and what is known about it without reading a file.
@@ -195,6 +195,7 @@ fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, u
         ("rademacher", span_of(&table.rademacher)),
         ("rank_one", span_of(&table.rank_one)),
         ("hadamard", span_of(&table.hadamard)),
+        ("pauli", span_of(&table.pauli)),
         ("entries", span_of(&table.entries)),
         ("identity", span_of(&table.identity)),
     ];
@@ -206,13 +207,22 @@ fn sensing(table: &mut Located<SensingTable>, seed: u64, shape: Option<(usize, u
         return Ok(SensingSpec { seed: fill(&mut gaussian.value.seed, seed), noise, ensemble });
     }
     type Make = fn(Measurements) -> Ensemble;
-    let counted: [(&str, &mut Option<Located<CountedTable>>, Most, Make); 3] = [
+    let counted: [(&str, &mut Option<Located<CountedTable>>, Most, Make); 4] = [
         ("rademacher", &mut table.rademacher, ANY, |measurements| Ensemble::Rademacher { measurements }),
         ("rank_one", &mut table.rank_one, ANY, |measurements| Ensemble::RankOne { measurements }),
+        ("pauli", &mut table.pauli, Pauli::most_measurements, |measurements| Ensemble::Pauli { measurements }),
         ("hadamard", &mut table.hadamard, Hadamard::most_measurements, |measurements| Ensemble::Hadamard { measurements }),
     ];
     for (name, table, most, make) in counted {
         let Some(Located { value: table, span }) = table else { continue };
+        if let ("pauli", Some((rows, cols))) = (name, shape)
+            && !Pauli::fits_shape(rows, cols)
+        {
+            let rule = format!(
+                "needs a square target whose side is a power of two, and it is {rows} × {cols}: change it, or choose another ensemble"
+            );
+            return Err(Flaw::presence("sensing.pauli", span, rule));
+        }
         let ensemble = make(measurements(name, span, &table.count_keys(), &known, most)?);
         let noise = noise(&format!("sensing.{name}.noise"), &mut table.noise)?;
         return Ok(SensingSpec { seed: fill(&mut table.seed, seed), noise, ensemble });

@@ -20,7 +20,7 @@ const RADIX: usize = 8;
 ///
 /// # Panics
 /// If the length is no power of two.
-pub(super) fn walsh_hadamard(x: &mut [f64], portable: bool) {
+pub(super) fn transform(x: &mut [f64], portable: bool) {
     assert!(x.len().is_power_of_two(), "the length of a Walsh–Hadamard transform is a power of two");
     x.par_chunks_mut(BLOCK).for_each(|block| run(Block(block), portable));
     let mut distance = BLOCK;
@@ -31,6 +31,18 @@ pub(super) fn walsh_hadamard(x: &mut [f64], portable: bool) {
             _ => distance = pass::<RADIX>(x, distance, portable),
         }
     }
+}
+
+/// [`transform`] of consecutive blocks, each by itself.
+///
+/// # Panics
+/// If their length is no power of two.
+pub(super) fn transform_blocks(x: &mut [f64], length: usize, portable: bool) {
+    assert!(length.is_power_of_two(), "the length of a Walsh–Hadamard transform is a power of two");
+    if length > BLOCK {
+        return x.chunks_exact_mut(length).for_each(|block| transform(block, portable));
+    }
+    x.par_chunks_exact_mut(length).for_each(|block| run(Block(block), portable));
 }
 
 /// The levels from `distance` on that combine `R` parts; returns the next level's distance.
@@ -161,7 +173,7 @@ unsafe fn combine_four<L: Lanes, const R: usize>(at: [*mut f64; R]) {
 
 #[cfg(test)]
 mod tests {
-    use super::walsh_hadamard;
+    use super::{transform, transform_blocks};
 
     fn plain(x: &mut [f64]) {
         let mut h = 1;
@@ -186,7 +198,7 @@ mod tests {
                 for threads in [1, 3] {
                     let mut x = start.clone();
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                    pool.install(|| walsh_hadamard(&mut x, portable));
+                    pool.install(|| transform(&mut x, portable));
                     assert!(x.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "2^{levels}, portable: {portable}");
                 }
             }
@@ -200,12 +212,23 @@ mod tests {
         for k in 0..size {
             let mut x = vec![0.0; size];
             x[k] = 1.0;
-            walsh_hadamard(&mut x, false);
+            transform(&mut x, false);
             for (j, value) in x.iter().enumerate() {
                 assert_eq!(*value, if (j & k).count_ones() % 2 == 0 { 1.0 } else { -1.0 });
             }
-            walsh_hadamard(&mut x, false);
+            transform(&mut x, false);
             assert!(x.iter().enumerate().all(|(j, value)| *value == if j == k { size as f64 } else { 0.0 }));
+        }
+    }
+
+    #[test]
+    fn blocks_are_transformed_by_themselves() {
+        for (length, count) in [(1, 5), (2, 3), (64, 7), (1 << 15, 2)] {
+            let start: Vec<f64> = (0..length * count).map(|i| ((i * 7919 + 13) % 10007) as f64 / 10007.0 - 0.5).collect();
+            let (mut together, mut apart) = (start.clone(), start);
+            transform_blocks(&mut together, length, false);
+            apart.chunks_exact_mut(length).for_each(|block| transform(block, false));
+            assert_eq!(together, apart, "{count} blocks of {length}");
         }
     }
 }

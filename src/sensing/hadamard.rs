@@ -1,14 +1,12 @@
 //! Subsampled randomised Walsh–Hadamard transform.
 
-mod transform;
-
 use super::subset::Subset;
+use super::walsh_hadamard::transform;
 use super::{Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream, without_replacement};
 use rand::Rng;
 use rayon::prelude::*;
-use transform::walsh_hadamard;
 
 /// Numbers that a thread signs at a time.
 const SHARE: usize = 1 << 14;
@@ -22,7 +20,7 @@ const MOST_ENTRIES: u64 = 1 << 31;
 ///
 /// **Order of summation.** The levels of the transform by ascending distance; `y_i − A(X)_i` with `1/√p` as a factor of the sum; the adjoint
 /// by the same transform of the residuals, times `1/√p` each.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Hadamard {
     rows: usize,
     cols: usize,
@@ -35,6 +33,13 @@ pub struct Hadamard {
     /// Bit `k % 64` of word `k / 64` is set where entry `k` is negated.
     negative: Vec<u64>,
     portable: bool,
+}
+
+impl std::fmt::Debug for Hadamard {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Hadamard { rows, cols, .. } = self;
+        write!(out, "Hadamard {{{{ rows: {rows}, cols: {cols}, measurements: {}, .. }}}}", self.measurements())
+    }
 }
 
 impl Hadamard {
@@ -131,7 +136,7 @@ impl Hadamard {
     /// `x ← H D x`, padded.
     fn forward(&self, x: &[f64], buffer: &mut [f64]) {
         self.sign_into(x, buffer);
-        walsh_hadamard(buffer, self.portable);
+        transform(buffer, self.portable);
     }
 
     /// `out = D Hᵀ Sᵀ w`, `w` as the weights of the measurements give them.
@@ -140,7 +145,7 @@ impl Hadamard {
         for (&index, weight) in self.indices.iter().zip(weights) {
             buffer[index as usize] += weight;
         }
-        walsh_hadamard(buffer, self.portable);
+        transform(buffer, self.portable);
         self.sign_into(&buffer[..out.len()], out);
     }
 
