@@ -184,7 +184,7 @@ impl Estimate {
             size.operator_bytes
         );
         text += &format!(
-            "# one application ({}): {} bytes read, {:.2e} operations a point{}\n",
+            "# one application ({}): {} bytes of ensemble, {:.2e} operations a point{}\n",
             size.ensemble,
             size.operator_bytes,
             size.flops,
