@@ -77,7 +77,7 @@ fn ask(operator: &dyn SensingOperator, y: &[f64], question: Question<'_>) -> Ans
     answer.matrix.fill(7.0);
     answer.product.fill(f64::NAN);
     answer.given = Want::Products;
-    operator.answer_subset(y, &question, &mut answer, &mut operator.workspace());
+    operator.answer_one(y, &question, &mut answer, &mut operator.workspace());
     assert_eq!(answer.given, Want::Matrix);
     answer
 }
@@ -177,10 +177,46 @@ fn bits_depend_neither_on_threads_nor_on_vector_instructions() {
 }
 
 #[test]
-#[should_panic(expected = "questions about subsets are answered one by one")]
+#[should_panic(expected = "questions about some of the measurements are answered one by one")]
 fn a_subset_does_not_slip_into_a_batch() {
     let operator = Gaussian::draw(3, 2, 9, Storage::F64, 1).unwrap();
     let x = gaussian(3, 2, 1);
     let question = Question::normal(Point::Dense(&x)).about(Rows::Subset { indices: &[1], weight: 1.0 });
     operator.answer(&[0.0; 9], &[question], &mut [Answer::new(3, 2)], &mut operator.workspace());
+}
+
+/// Every residual whose measurement is beyond the limit is left out, whatever the operator, its point's form, and what is wanted.
+#[test]
+fn truncated_answers_leave_out_what_is_beyond_the_limit() {
+    let (d, p) = (6, 300);
+    let mut all = operators(d, d, p);
+    all.push(Box::new(RankOne::draw_symmetric(d, p, 3).unwrap()));
+    for operator in all {
+        let (y, u) = (vector(operator.measurements(), 1), gaussian(d, 2, 2));
+        let x = &u * u.transpose();
+        let values = operator.measure(&x);
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        for limit in [f64::NEG_INFINITY, 0.5 * (sorted[sorted.len() / 2] + sorted[sorted.len() / 2 + 1]), f64::INFINITY] {
+            for data in [true, false] {
+                let kept = |(y, value): (&f64, &f64)| if *value <= limit { if data { y - value } else { -value } } else { 0.0 };
+                let residual: Vec<f64> = y.iter().zip(&values).map(kept).collect();
+                let (expected, squares) = (operator.adjoint(&residual), residual.iter().map(|r| r * r).sum::<f64>());
+                let (mut answer, mut work) = (Answer::new(d, d), operator.workspace());
+                for want in [Want::Matrix, Want::Products] {
+                    let question = Question { data, want, ..Question::residual(View::of(&u), View::of(&u)) }.about(Rows::AtMost { limit });
+                    operator.answer_one(&y, &question, &mut answer, &mut work);
+                    let scale = 1e-13 * (1.0 + squares + frobenius(&expected));
+                    assert!((answer.residual_norm_squared - squares).abs() < scale, "{operator:?}");
+                    match answer.given {
+                        Want::Matrix => assert!(frobenius(&(&answer.matrix - &expected)) < scale, "{operator:?} {limit}"),
+                        Want::Products => {
+                            let products = &expected * &u;
+                            assert!(frobenius(&(answer.products.rows(0, d) - products)) < scale, "{operator:?} {limit}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

@@ -2,7 +2,10 @@
 
 use super::dense::{Job, Lanes, run};
 use super::subset::Subset;
-use super::{Answer, Cost, NamedArray, Point, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point};
+use super::{
+    Answer, Cost, NamedArray, Point, Question, SensingError, SensingOperator, Values, Want, Workspace, assert_about_all, memory,
+    write_point,
+};
 use crate::linalg::{Matrix, View};
 use crate::random::{Purpose, stream, without_replacement};
 use rayon::prelude::*;
@@ -319,6 +322,7 @@ impl SensingOperator for Entries {
     /// # Panics
     /// If there are not as many answers as questions, or a length or shape does not fit.
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace) {
+        assert_about_all(questions);
         assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
         assert_eq!(questions.len(), answers.len(), "as many answers as questions");
         if !work.is::<Vec<Buffers>>() {
@@ -333,10 +337,9 @@ impl SensingOperator for Entries {
     }
 
     /// By the measurements asked for and no others. Gives the matrix.
-    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
-        match Subset::begin(question, y, answer) {
-            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
-            Some(subset) => subset.by_entries(answer, self.scale, |i| self.at(self.places[i])),
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, _work: &mut Workspace) {
+        if let Some(subset) = Subset::begin(question, y, answer) {
+            subset.by_entries(answer, self.scale, |i| self.at(self.places[i]));
         }
     }
 

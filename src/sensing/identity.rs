@@ -1,7 +1,7 @@
 //! Full observation: `A = I`, `p = mn`, `y` the entries of `Y` (column-major) plus noise.
 
 use super::subset::Subset;
-use super::{Answer, Cost, Question, SensingOperator, Want, Workspace, write_point};
+use super::{Answer, Cost, Question, SensingOperator, Want, Workspace, assert_about_all, write_point};
 use crate::linalg::Matrix;
 
 /// The identity on `R^{rows×cols}`.
@@ -36,6 +36,7 @@ impl SensingOperator for Identity {
     }
 
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], _work: &mut Workspace) {
+        assert_about_all(questions);
         for (question, answer) in questions.iter().zip(answers) {
             write_point(&question.point, &mut answer.product);
             let mut squares = 0.0;
@@ -50,10 +51,9 @@ impl SensingOperator for Identity {
     }
 
     /// The sum over some entries, which changes nothing else: `N_S` is zero off them.
-    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
-        match Subset::begin(question, y, answer) {
-            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
-            Some(subset) => subset.by_entries(answer, 1.0, |i| i),
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, _work: &mut Workspace) {
+        if let Some(subset) = Subset::begin(question, y, answer) {
+            subset.by_entries(answer, 1.0, |i| i);
         }
     }
 

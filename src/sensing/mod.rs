@@ -63,6 +63,11 @@ pub enum Rows<'a> {
         /// `w`
         weight: f64,
     },
+    /// Those whose value at the point is at most a limit: `Σ_{⟨M_i, X⟩ ≤ limit} (y_i − ⟨M_i, X⟩) M_i`, the truncated risk of quadratic networks.
+    AtMost {
+        /// The limit on `⟨M_i, X⟩`, which includes the factor `1/√p`.
+        limit: f64,
+    },
 }
 
 /// One application of the normal operator.
@@ -197,14 +202,30 @@ pub trait SensingOperator: Send + Sync + std::fmt::Debug {
     /// data, of length `p`. Allocates nothing.
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace);
 
-    /// Answers a question about some of the measurements by looking at these alone; what the answer holds is
-    /// `N_S = w Σ_{i∈S} (y_i − ⟨M_i, X⟩) M_i`, `X` and `w Σ_{i∈S} (y_i − ⟨M_i, X⟩)²`. A question about all goes to [`answer`](Self::answer).
+    /// Answers a question about some of the measurements ([`Rows::Subset`]) by looking at these alone; what the answer holds is
+    /// `N_S = w Σ_{i∈S} (y_i − ⟨M_i, X⟩) M_i`, `X` and `w Σ_{i∈S} (y_i − ⟨M_i, X⟩)²`. What it gives is the matrix, whatever is wanted. Questions of
+    /// other kinds go to [`answer_one`](Self::answer_one).
     ///
-    /// Default: through [`row`](Self::row), which makes a matrix for each measurement. What it gives is the matrix, whatever is wanted.
-    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
-        match Subset::begin(question, y, answer) {
-            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
-            Some(subset) => subset.by_rows(answer, |i| self.row(i)),
+    /// Default: through [`row`](Self::row), which makes a matrix for each measurement.
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, _work: &mut Workspace) {
+        if let Some(subset) = Subset::begin(question, y, answer) {
+            subset.by_rows(answer, |i| self.row(i));
+        }
+    }
+
+    /// Whether [`answer`](Self::answer) knows [`Rows::AtMost`].
+    fn truncates(&self) -> bool {
+        false
+    }
+
+    /// Answers one question of any kind, apart from a batch.
+    fn answer_one(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
+        match question.rows {
+            Rows::AtMost { limit } if !self.truncates() => {
+                subset::truncated(y, question, limit, answer, |x| self.measure(x), |v| self.adjoint(v));
+            }
+            Rows::All | Rows::AtMost { .. } => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
+            Rows::Subset { .. } => self.answer_subset(y, question, answer, work),
         }
     }
 
@@ -227,6 +248,17 @@ pub trait SensingOperator: Send + Sync + std::fmt::Debug {
 
     /// Measurement `i` as an `m × n` matrix that includes the factor `1/√p`: `A(X)_i = ⟨row, X⟩`.
     fn row(&self, i: usize) -> Matrix;
+}
+
+/// For operators whose batches know questions about all measurements alone.
+///
+/// # Panics
+/// If another one is among them: answered as if it were about all, it would be a plausible number.
+fn assert_about_all(questions: &[Question<'_>]) {
+    assert!(
+        questions.iter().all(|question| question.rows == Rows::All),
+        "questions about some of the measurements are answered one by one"
+    );
 }
 
 /// Writes the matrix that a question is about into `out`.

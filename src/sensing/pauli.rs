@@ -1,7 +1,9 @@
 //! Pauli measurements.
 
 use super::walsh_hadamard::transform_blocks;
-use super::{Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point};
+use super::{
+    Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Want, Workspace, assert_about_all, memory, write_point,
+};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream, without_replacement};
 use rayon::prelude::*;
@@ -187,6 +189,7 @@ impl SensingOperator for Pauli {
     /// # Panics
     /// If there are not as many answers as questions, or a length or shape does not fit.
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace) {
+        assert_about_all(questions);
         assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
         assert_eq!(questions.len(), answers.len(), "as many answers as questions");
         let fits = |buffers: &Buffers| buffers.transformed.len() == self.side * self.side && buffers.weights.len() == self.strings.len();

@@ -3,6 +3,26 @@
 use super::{Answer, Question, Rows, Want, write_point};
 use crate::linalg::{Matrix, inner};
 
+/// The answer about the measurements whose value is at most a limit, by `A` and its adjoint.
+pub(super) fn truncated(
+    y: &[f64],
+    question: &Question<'_>,
+    limit: f64,
+    answer: &mut Answer,
+    measure: impl Fn(&Matrix) -> Vec<f64>,
+    adjoint: impl Fn(&[f64]) -> Matrix,
+) {
+    write_point(&question.point, &mut answer.product);
+    let mut residual = measure(&answer.product);
+    for (value, y) in residual.iter_mut().zip(y) {
+        let difference = if question.data { y - *value } else { -*value };
+        *value = if *value > limit { 0.0 } else { difference };
+    }
+    answer.given = Want::Matrix;
+    answer.matrix.copy_from(&adjoint(&residual));
+    answer.residual_norm_squared = residual.iter().map(|r| r * r).sum();
+}
+
 /// Some of the measurements, what their sums are multiplied by, and the data.
 #[derive(Clone, Copy)]
 pub(super) struct Subset<'a> {
@@ -12,7 +32,7 @@ pub(super) struct Subset<'a> {
 }
 
 impl<'a> Subset<'a> {
-    /// The subset that a question is about; `None` if it is about all. `X` is written into the answer, whose sums begin at zero.
+    /// The subset that a question is about, if it is about one. `X` is written into the answer, whose sums begin at zero.
     pub(super) fn begin(question: &Question<'a>, y: &'a [f64], answer: &mut Answer) -> Option<Self> {
         let Rows::Subset { indices, weight } = question.rows else { return None };
         write_point(&question.point, &mut answer.product);

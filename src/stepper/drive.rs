@@ -26,7 +26,7 @@ impl<'a> Solo<'a> {
         let mut event = stepper.poll(field, None);
         while event == StepEvent::Ask {
             let question = stepper.question(field);
-            self.operator.answer_subset(self.data, &question, &mut self.answer, &mut self.work);
+            self.operator.answer_one(self.data, &question, &mut self.answer, &mut self.work);
             event = stepper.poll(field, Some(&self.answer));
         }
         event

@@ -11,7 +11,7 @@ pub(super) use kernel::{Job, has_vector_instructions, run};
 pub(super) use simd::Avx2;
 pub(super) use simd::{Lanes, Portable};
 
-use super::{Answer, Cost, Question, Rows, SensingError, SensingOperator, Workspace, available_memory};
+use super::{Answer, Cost, Question, Rows, SensingError, SensingOperator, Workspace, assert_about_all, available_memory};
 use crate::config::Storage;
 use crate::linalg::Matrix;
 use apply::{Buffers, Ensemble};
@@ -197,7 +197,7 @@ impl SensingOperator for Dense {
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace) {
         assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
         assert_eq!(questions.len(), answers.len(), "as many answers as questions");
-        assert!(questions.iter().all(|question| question.rows == Rows::All), "questions about subsets are answered one by one");
+        assert_about_all(questions);
         if !work.is::<Buffers>() {
             *work = self.workspace();
         }
@@ -212,9 +212,7 @@ impl SensingOperator for Dense {
     /// # Panics
     /// If a length or shape does not fit, or an index is not below `p`.
     fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
-        let Rows::Subset { indices, weight } = question.rows else {
-            return self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work);
-        };
+        let Rows::Subset { indices, weight } = question.rows else { return };
         assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
         assert_eq!(answer.matrix.shape(), self.shape(), "the answer has the shape of X");
         if !work.is::<Buffers>() {

@@ -4,7 +4,7 @@ mod block;
 
 use super::subset::Subset;
 use super::{
-    Answer, BATCH, Cost, NamedArray, Point, Question, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point,
+    Answer, BATCH, Cost, NamedArray, Point, Question, Rows, SensingError, SensingOperator, Values, Want, Workspace, memory, write_point,
 };
 use crate::linalg::{Form, Matrix, View, multiply_add_into};
 use crate::random::{Purpose, stream};
@@ -156,8 +156,10 @@ impl RankOne {
             let room = &mut chunk.rooms[usize::from(x.ncols() < BLOCK)];
             for ((question, answer), part) in questions.iter().zip(answers).zip(&mut chunk.parts) {
                 room.products(question, answer, x, z, self.scale);
+                let limit = if let Rows::AtMost { limit } = question.rows { limit } else { f64::INFINITY };
                 for (weight, y) in room.weights.iter_mut().zip(y) {
                     let residual = if question.data { y - *weight } else { -*weight };
+                    let residual = if *weight > limit { 0.0 } else { residual };
                     part.squares += residual * residual;
                     *weight = self.scale * residual;
                 }
@@ -238,6 +240,10 @@ impl SensingOperator for RankOne {
         true
     }
 
+    fn truncates(&self) -> bool {
+        true
+    }
+
     fn measurements(&self) -> usize {
         self.measurements
     }
@@ -254,6 +260,8 @@ impl SensingOperator for RankOne {
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace) {
         assert_eq!(y.len(), self.measurements, "the length of y is the number of measurements");
         assert_eq!(questions.len(), answers.len(), "as many answers as questions");
+        let known = questions.iter().all(|question| !matches!(question.rows, Rows::Subset { .. }));
+        assert!(known, "questions about some of the measurements are answered one by one");
         if !work.is::<Buffers>() {
             *work = self.workspace();
         }
@@ -264,10 +272,9 @@ impl SensingOperator for RankOne {
     }
 
     /// By the measurements asked for and no others. Gives the matrix.
-    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, work: &mut Workspace) {
-        match Subset::begin(question, y, answer) {
-            None => self.answer(y, std::slice::from_ref(question), std::slice::from_mut(answer), work),
-            Some(subset) => subset.by_vectors(answer, self.scale, |i| (self.left(i), self.right(i))),
+    fn answer_subset(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, _work: &mut Workspace) {
+        if let Some(subset) = Subset::begin(question, y, answer) {
+            subset.by_vectors(answer, self.scale, |i| (self.left(i), self.right(i)));
         }
     }
 

@@ -29,9 +29,9 @@ impl Apart {
 
     /// Answers a question; returns how many numbers it took.
     fn take(&mut self, question: &Question<'_>, width: usize, instance: &Instance) -> usize {
-        instance.operator.answer_subset(&instance.data, question, &mut self.answer, &mut self.work);
+        instance.operator.answer_one(&instance.data, question, &mut self.answer, &mut self.work);
         let measurements = match question.rows {
-            Rows::All => instance.operator.measurements(),
+            Rows::All | Rows::AtMost { .. } => instance.operator.measurements(),
             Rows::Subset { indices, .. } => indices.len(),
         };
         self.answer.product.len() * (2 * measurements + 3 * width)
