@@ -310,7 +310,10 @@ fn the_quickstart_resolves_to_what_it_says() {
     assert_eq!(trajectories[2].method, Method::GradientDescent { step: 0.05 });
     assert_eq!(trajectories[2].cross_check, None);
     assert!(trajectories.iter().all(|t| t.init == InitSpec { seed: 7, kind: InitKind::Gaussian, scale: 1e-3 }));
-    assert_eq!(comparisons, [ComparisonSpec { reference: "flow".into(), against: names[1..].iter().map(|&n| n.to_owned()).collect() }]);
+    assert_eq!(
+        comparisons,
+        [ComparisonSpec { reference: "flow".into(), against: names[1..].iter().map(|&n| n.to_owned()).collect(), bound: false }]
+    );
 }
 
 #[test]
@@ -530,7 +533,10 @@ fn an_override_is_the_same_as_the_file_saying_so() {
 #[test]
 fn comparisons_by_default_and_without_a_flow() {
     let text = TEMPLATES[2].1;
-    assert_eq!(load_text(text, &[]).experiment.comparisons, [ComparisonSpec { reference: "flow".into(), against: vec!["gd".into()] }]);
+    assert_eq!(
+        load_text(text, &[]).experiment.comparisons,
+        [ComparisonSpec { reference: "flow".into(), against: vec!["gd".into()], bound: false }]
+    );
     let descents = text.replace("[trajectory.flow]", "[trajectory.gradient_descent]\nstep = 0.1");
     assert!(load_text(&descents, &[]).experiment.comparisons.is_empty());
     let none = load_text(&format!("compare = []\n{text}"), &[]);

@@ -10,7 +10,7 @@ use pgflow::config::Storage;
 use pgflow::dynamics::State;
 use pgflow::linalg::{Matrix, operator_norm, symmetric_eigen};
 use pgflow::sensing::{Gaussian, SensingOperator};
-use pgflow::theory::{Envelope, Measured, deviation_bound, envelopes, first_order_estimate, product_bound};
+use pgflow::theory::{CurvatureAt, DefectUntil, Envelope, deviation_bound, envelopes, first_order_estimate, product_bound};
 
 const ROWS: usize = 6;
 const COLS: usize = 5;
@@ -70,7 +70,8 @@ fn product(z: &Matrix) -> Matrix {
 
 /// Gradient descent's interpolant beside the flow: measurements, and the deviations at the same times.
 struct Pair {
-    measured: Vec<Measured>,
+    curvature: Vec<CurvatureAt>,
+    defects: Vec<DefectUntil>,
     normal: f64,
     factors: Vec<f64>,
     /// Deviation of products, and the reference's `σ₁(F)`, `σ₁(G)`.
@@ -84,7 +85,7 @@ fn follow(instance: &Instance, step: f64, steps: usize) -> Pair {
         rows.row_mut(i).copy_from_slice(instance.operator.row(i).as_slice());
     }
     let normal = operator_norm(&rows).powi(2);
-    let mut pair = Pair { measured: vec![], normal, factors: vec![], products: vec![] };
+    let mut pair = Pair { curvature: vec![], defects: vec![], normal, factors: vec![], products: vec![] };
     let (mut reference, mut other) = (instance.start.clone(), instance.start.clone());
     for k in 0..steps {
         let rate = instance.descent_direction(&other);
@@ -95,12 +96,13 @@ fn follow(instance: &Instance, step: f64, steps: usize) -> Pair {
             let greatest = |m: &Matrix| *symmetric_eigen(m).unwrap().values.last().unwrap();
             // ‖g‖ grows along the step: within a part it is at most that of the part's end.
             let end = &other + &rate * (step * (part + 1) as f64 / PARTS as f64);
-            pair.measured.push(Measured {
+            pair.curvature.push(CurvatureAt {
                 t: k as f64 * step + s,
                 curvature_min: symmetric_eigen(&point.hessian).unwrap().values[0],
                 gauss_newton: greatest(&point.gauss_newton),
-                defect: (&rate - instance.descent_direction(&end)).norm(),
             });
+            let until = k as f64 * step + step * (part + 1) as f64 / PARTS as f64;
+            pair.defects.push(DefectUntil { until, largest: (&rate - instance.descent_direction(&end)).norm() });
             pair.factors.push((&z - &reference).norm());
             let (f, g) = (reference.rows(0, ROWS).into_owned(), reference.rows(ROWS, COLS).into_owned());
             pair.products.push(((product(&z) - product(&reference)).norm(), operator_norm(&f), operator_norm(&g)));
@@ -133,17 +135,20 @@ fn measured_deviations_stay_below_the_bound() {
     for seed in 0..20 {
         let instance = Instance::new(seed);
         let pair = follow(&instance, 0.05, 120);
-        let intervals = envelopes(&pair.measured, pair.normal);
-        let bound = deviation_bound(0.0, &intervals);
-        for (i, (measured, bound)) in pair.factors.iter().zip(&bound).enumerate() {
-            assert!(measured <= bound, "seed {seed}, t = {}: {measured} exceeds {bound}", pair.measured[i].t);
+        let found = envelopes(&pair.curvature, &pair.defects, pair.normal, &[]);
+        let intervals = found.envelopes.as_slice();
+        let bound = deviation_bound(0.0, intervals);
+        for (i, measured) in pair.factors.iter().enumerate() {
+            let t = pair.curvature[i].t;
+            let bound = &bound[found.position(t).unwrap()];
+            assert!(measured <= bound, "seed {seed}, t = {t}: {measured} exceeds {bound}");
             let (deviation, left, right) = pair.products[i];
             assert!(deviation <= product_bound(left, right, *bound) && deviation <= product_bound(left, right, *measured) * (1.0 + 1e-12));
         }
         let flipped: Vec<Envelope> = intervals.iter().map(|e| Envelope { curvature_min: -e.curvature_min, ..*e }).collect();
         let exceeds = |bound: &[f64]| pair.factors.iter().zip(bound).any(|(measured, bound)| measured > bound);
         flipped_fails += i32::from(exceeds(&deviation_bound(0.0, &flipped)));
-        estimate_fails += i32::from(exceeds(&first_order_estimate(0.0, &intervals)));
+        estimate_fails += i32::from(exceeds(&first_order_estimate(0.0, intervals)));
         ratios.push(bound.last().unwrap() / pair.factors.last().unwrap());
     }
     ratios.sort_by(f64::total_cmp);

@@ -32,6 +32,7 @@ fn manifest(directory: &Path, configuration: &str, outcome: Outcome) {
         counts: Default::default(),
         operator_passes: 0,
         cross_check: None,
+        error_bound: None,
         warnings: vec![],
     };
     let record = RunRecord { trajectories: vec![trajectory], ..RunRecord::default() };

@@ -227,3 +227,18 @@ fn dense_weights_at_the_ends() {
         }
     }
 }
+
+#[test]
+fn dense_rate_weights_are_the_derivatives_of_the_dense_weights() {
+    for tableau in [&RK4, DOPRI5.tableau, DOP853.tableau] {
+        for theta in [0.0, 0.1, 0.37, 0.5, 0.83, 1.0] {
+            // Central differences of polynomials of degree 7 and coefficients up to 1e3: 1e-8 from truncation at this distance, 1e-9 from rounding.
+            let tiny = 1e-5;
+            let (before, after) = (tableau.dense_weights(theta - tiny), tableau.dense_weights(theta + tiny));
+            for (i, rate) in tableau.dense_rate_weights(theta).iter().enumerate() {
+                let quotient = (after[i] - before[i]) / (2.0 * tiny);
+                assert!((quotient - rate).abs() < 1e-6, "{} {i} at {theta}: {rate} {quotient}", tableau.name);
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a run prints: one line a trajectory, the cross-checks, the fitted orders.
 
-use crate::simulation::{OrderFit, RunRecord, TrajectoryRecord, fit_orders, sup_deviation};
+use crate::simulation::{ErrorBound, OrderFit, RunRecord, TrajectoryRecord, fit_orders, sup_deviation};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -79,6 +79,11 @@ impl<'a> Summary<'a> {
                 );
             }
         }
+        for trajectory in &self.record.trajectories {
+            if let Some(bound) = trajectory.error_bound {
+                let _ = writeln!(text, "{}: {}", trajectory.name, certificate(&bound));
+            }
+        }
         for order in &self.orders {
             let points: Vec<String> = order.points.iter().map(|(step, deviation)| format!("{deviation:.3e} at η = {step}")).collect();
             let _ = writeln!(
@@ -117,8 +122,22 @@ impl<'a> Summary<'a> {
             "reference": deviation.map(|(reference, _)| reference),
             "sup_deviation": deviation.map(|(_, deviation)| deviation),
             "cross_check": trajectory.cross_check,
+            "error_bound": trajectory.error_bound,
             "warnings": trajectory.warnings,
         })
+    }
+}
+
+/// What is known of a flow's numerical error, in a sentence.
+fn certificate(bound: &ErrorBound) -> String {
+    let defect = format!("from defects up to {:.1e} and the curvature along the flow", bound.largest_defect);
+    if bound.product.is_finite() {
+        format!(
+            "certify: the exact flow is within {:.2e} of it at recording times, {:.2e} in the factors ({defect})",
+            bound.product, bound.factors
+        )
+    } else {
+        format!("certify: the bound on its numerical error is vacuous, {defect}; a tighter rtol or a shorter horizon may help")
     }
 }
 

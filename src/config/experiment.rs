@@ -277,6 +277,8 @@ pub struct TrajectorySpec {
     pub method: Method,
     /// The tolerance of the cross-check, where one is asked for.
     pub cross_check: Option<f64>,
+    /// Whether the numerical error of the flow is bounded.
+    pub certify: bool,
 }
 
 /// An integrator.
@@ -332,4 +334,6 @@ pub struct ComparisonSpec {
     pub reference: String,
     /// Names of the others.
     pub against: Vec<String>,
+    /// Whether deviations are bounded a posteriori.
+    pub bound: bool,
 }

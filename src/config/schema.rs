@@ -343,6 +343,10 @@ pub(super) struct TrajectoryTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub cross_check_tolerance: Key<f64>,
+    /// Whether the numerical error of a flow is bounded a posteriori, from the defect of its dense output and the curvature along it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub certify: Key<bool>,
     /// Gradient flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Key<FlowTable>,
@@ -508,4 +512,8 @@ pub(super) struct CompareTable {
     /// The others; a family's name means all its members. All others by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Key<Vec<Located<String>>>,
+    /// Whether the deviations are bounded a posteriori, from the curvature along the reference (a flow) and the others' defects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub bound: Key<bool>,
 }

@@ -1,7 +1,8 @@
 //! What a perturbation adds to the flow, by its form.
 
+use super::State;
 use crate::config::Form;
-use crate::linalg::{Matrix, operator_norm};
+use crate::linalg::{Form as Product, Matrix, View, multiply_into, operator_norm};
 
 /// A perturbation's blocks, by its form (THEORY 2.1).
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,25 @@ impl Blocks {
     /// `‖𝓔‖_op` (additive: `‖P‖_op`).
     pub fn norm(&self) -> f64 {
         self.matrices().map(operator_norm).fold(0.0, f64::max)
+    }
+
+    /// What the perturbation adds to the rate at a state: `𝓔 Z`, or `P`.
+    pub fn rate(&self, state: &State) -> State {
+        let mut rate = State::zeros(state.shape());
+        let (rows, cols) = (state.left().nrows(), state.right().nrows());
+        let mut sides = |left: &Matrix, right: &Matrix| {
+            multiply_into(rate.matrix_mut(), 0, rows, 1.0, Product::Plain, View::of(left), state.right());
+            multiply_into(rate.matrix_mut(), rows, cols, 1.0, Product::LeftTransposed, View::of(right), state.left());
+        };
+        match self {
+            Blocks::Shared(e) => sides(e, e),
+            Blocks::TwoSided(first, second) => sides(first, second),
+            Blocks::Additive(p) => rate.matrix_mut().copy_from(p),
+            Blocks::Lifted(e) => {
+                multiply_into(rate.matrix_mut(), 0, rows + cols, 1.0, Product::Plain, View::of(e), View::of(state.matrix()))
+            }
+        }
+        rate
     }
 
     /// `‖sym(X) + 𝓔‖_op` for an `m × n` matrix `X`; `None` for the additive form, which no matrix stands for.

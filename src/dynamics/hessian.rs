@@ -48,6 +48,11 @@ impl HessianProduct {
         self.drive.copy_from(drive);
     }
 
+    /// `N` at the point.
+    pub fn drive(&self) -> &Matrix {
+        &self.drive
+    }
+
     /// Length of directions, `(m + n) h`.
     pub fn len(&self) -> usize {
         self.state.as_slice().len()

@@ -47,6 +47,11 @@ impl Curvature {
         }
     }
 
+    /// `N` at the point.
+    pub fn drive(&self) -> &Matrix {
+        self.products.drive()
+    }
+
     /// What is asked next, until it [is finished](Self::is_finished).
     pub fn question(&self) -> Question<'_> {
         self.products.question()
@@ -62,6 +67,14 @@ impl Curvature {
     /// Whether nothing more is asked.
     pub fn is_finished(&self) -> bool {
         self.lanczos.is_finished()
+    }
+
+    /// `[λ_max, λ_min]` of `∇²f`, moved outwards by the residuals of their Ritz vectors (Ritz values lie inside the spectrum); `None` where the iteration
+    /// did not converge.
+    pub fn enclosed(&self) -> Option<[f64; 2]> {
+        self.lanczos.extremes()?;
+        let found = self.lanczos.estimates()?;
+        Some([found.greatest.value + found.greatest.residual, found.least.value - found.least.residual])
     }
 
     /// `[λ_max, λ_min]` of `∇²f`, both to 1e-3 of the larger in absolute value; `None` where the iteration did not converge.

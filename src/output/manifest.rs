@@ -3,7 +3,7 @@
 use super::{Digest, OutputError, provenance, write_atomically};
 use crate::linalg::Matrix;
 use crate::problem::Instance;
-use crate::simulation::{CrossCheck, Outcome, RunRecord, TrajectoryRecord};
+use crate::simulation::{CrossCheck, ErrorBound, Outcome, RunRecord, TrajectoryRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -139,6 +139,30 @@ impl From<&CrossCheck> for CrossCheckSummary {
     }
 }
 
+/// The bound on a flow's own numerical error; a number that is not finite is null: the bound says nothing there.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorBoundSummary {
+    /// Until when it holds.
+    pub t: Option<f64>,
+    /// The largest sampled defect, raised by a quarter for what lies between the samples, in the factors' Frobenius norm a unit of time.
+    pub largest_defect: Option<f64>,
+    /// On `max_t ‖Z − Z_exact‖_F`.
+    pub factors: Option<f64>,
+    /// On `max_t ‖FGᵀ − exact‖_F / max_t ‖FGᵀ‖_F` at recording times.
+    pub product: Option<f64>,
+}
+
+impl From<&ErrorBound> for ErrorBoundSummary {
+    fn from(bound: &ErrorBound) -> Self {
+        ErrorBoundSummary {
+            t: finite(bound.t),
+            largest_defect: finite(bound.largest_defect),
+            factors: finite(bound.factors),
+            product: finite(bound.product),
+        }
+    }
+}
+
 /// One trajectory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrajectorySummary {
@@ -170,6 +194,9 @@ pub struct TrajectorySummary {
     pub seconds: Option<f64>,
     /// The cross-check, if it ran.
     pub cross_check: Option<CrossCheckSummary>,
+    /// The bound on its numerical error, if one was asked for.
+    #[serde(default)]
+    pub error_bound: Option<ErrorBoundSummary>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -191,6 +218,7 @@ impl From<&TrajectoryRecord> for TrajectorySummary {
             operator_passes: record.operator_passes,
             seconds: None,
             cross_check: record.cross_check.as_ref().map(CrossCheckSummary::from),
+            error_bound: record.error_bound.as_ref().map(ErrorBoundSummary::from),
             warnings: record.warnings.clone(),
         }
     }

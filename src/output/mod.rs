@@ -18,8 +18,8 @@ pub use directory::{
 };
 pub use error::OutputError;
 pub use manifest::{
-    CrossCheckSummary, InstanceSummary, MANIFEST_SCHEMA, Manifest, OutcomeSummary, RunDescription, Status, TrajectorySummary,
-    write_manifest,
+    CrossCheckSummary, ErrorBoundSummary, InstanceSummary, MANIFEST_SCHEMA, Manifest, OutcomeSummary, RunDescription, Status,
+    TrajectorySummary, write_manifest,
 };
 pub use provenance::{cpu_features, dependency_versions, git_commit, lock_digest};
 pub use snapshots::write_snapshots;

@@ -42,16 +42,22 @@ pub fn write_spectrum(record: &RunRecord, writer: impl Write) -> io::Result<()> 
     table.finish()
 }
 
-/// Writes `comparison.csv`: `reference,trajectory,step,t,product_deviation,product_deviation_op,factor_deviation`.
+/// Writes `comparison.csv`: `reference,trajectory,step,t,product_deviation,product_deviation_op,factor_deviation`, and `bound,bound_first_order`
+/// where some comparison asks for bounds.
 ///
 /// # Errors
 /// A write that fails.
 pub fn write_comparison(record: &RunRecord, writer: impl Write) -> io::Result<()> {
     let deviations = ["product_deviation", "product_deviation_op", "factor_deviation"];
-    let mut table = Table::new(writer, ["reference", "trajectory", "step", "t"].into_iter().chain(deviations))?;
+    let bounds: &[&str] = if record.bounded { &["bound", "bound_first_order"] } else { &[] };
+    let header = ["reference", "trajectory", "step", "t"].into_iter().chain(deviations).chain(bounds.iter().copied());
+    let mut table = Table::new(writer, header)?;
     for row in &record.comparison {
         table.text(&row.reference)?.text(&row.trajectory)?.step(row.step)?.number(row.t)?;
         table.number(row.product_deviation)?.number(row.product_deviation_op)?.optional(row.factor_deviation)?;
+        if record.bounded {
+            table.optional(row.bound)?.optional(row.bound_first_order)?;
+        }
         table.end()?;
     }
     table.finish()

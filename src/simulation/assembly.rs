@@ -2,6 +2,7 @@
 
 use super::SimulationError;
 use super::comparison::Pair;
+use super::deviation::Measures;
 use super::field::field;
 use super::record::{Snapshots, TrajectoryRecord};
 use super::schedule::{Schedule, Side, end_time, own_times, recording_times};
@@ -70,9 +71,11 @@ pub(super) fn trajectory(
         counts: stepper::Counts::default(),
         operator_passes: 0,
         cross_check: None,
+        error_bound: None,
         warnings: vec![],
     };
-    Ok(Trajectory::new(spec.clone(), result, initial, field, stepper, observers, schedule))
+    let trajectory = Trajectory::new(spec.clone(), result, initial, field, stepper, observers, schedule);
+    Ok(trajectory.measuring(Measures::of(experiment, spec)))
 }
 
 /// The exact solution, with points at the recording times.

@@ -65,6 +65,8 @@ impl Pair {
             product_deviation: frobenius(&difference),
             product_deviation_op: operator_norm(&difference),
             factor_deviation: factor_difference(&reference.state, &other.state).map(|d| frobenius(&d)),
+            bound: None,
+            bound_first_order: None,
         }
     }
 

@@ -2,20 +2,22 @@
 
 use super::assembly::{schedules, trajectory};
 use super::comparison::Pair;
+use super::deviation::{bound_rows, error_bound};
 use super::field::FieldError;
-use super::record::RunRecord;
+use super::record::{ComparisonRow, RunRecord};
 use super::trajectory::{SavedTrajectory, Shared, Trajectory};
 use super::{Outcome, cross_check};
 use crate::config::Experiment;
 use crate::dynamics::State;
-use crate::linalg::frobenius;
+use crate::linalg::{Lanczos, frobenius};
 use crate::observe::ObserveError;
 use crate::problem::Instance;
-use crate::sensing::{Answer, BATCH, Question, Workspace};
+use crate::sensing::{Answer, BATCH, Question, Workspace, normal_operator_norm};
 use crate::theory::ClosedFormError;
 use arrayvec::ArrayVec;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// What watches over a run, from outside.
@@ -128,6 +130,7 @@ pub struct Simulation<'a> {
     ended_after: Vec<Option<f64>>,
     seconds_before: f64,
     started: Instant,
+    normal_norm: OnceLock<f64>,
 }
 
 impl<'a> Simulation<'a> {
@@ -163,6 +166,7 @@ impl<'a> Simulation<'a> {
             ended_after: vec![None; specs.len()],
             seconds_before: 0.0,
             started: Instant::now(),
+            normal_norm: OnceLock::new(),
         })
     }
 
@@ -313,13 +317,41 @@ impl<'a> Simulation<'a> {
         let trajectories = self.trajectories.iter().map(|trajectory| {
             let mut record = trajectory.sorted_record();
             record.outcome = record.outcome.or(Some(Outcome::Interrupted { t: trajectory.t() }));
+            if trajectory.spec.certify {
+                record.error_bound = error_bound(&trajectory.curvature, &trajectory.defects, self.normal_norm());
+            }
             record
         });
         RunRecord {
             columns: self.experiment.record.observables.clone(),
             trajectories: trajectories.collect(),
-            comparison: self.pairs.iter().flat_map(Pair::sorted_rows).collect(),
+            comparison: self.comparison(),
+            bounded: self.experiment.comparisons.iter().any(|comparison| comparison.bound),
         }
+    }
+
+    /// The rows of all pairs, with their bounds.
+    fn comparison(&self) -> Vec<ComparisonRow> {
+        let specs = self.experiment.comparisons.iter();
+        let specs = specs.flat_map(|spec| spec.against.iter().map(move |other| (spec.reference.as_str(), other.as_str(), spec.bound)));
+        let mut all = Vec::new();
+        for (pair, (reference, other, bound)) in self.pairs.iter().zip(specs) {
+            let mut rows = pair.sorted_rows();
+            let find = |name: &str| self.trajectories.iter().find(|trajectory| trajectory.spec.name == name);
+            if let (true, Some(reference), Some(other)) = (bound, find(reference), find(other)) {
+                bound_rows(&mut rows, &reference.curvature, &other.defects, self.normal_norm());
+            }
+            all.extend(rows);
+        }
+        all
+    }
+
+    /// `‖A*A‖` from above, up to what a converged iteration leaves; computed when it is first asked for. NaN if it cannot be had.
+    fn normal_norm(&self) -> f64 {
+        *self.normal_norm.get_or_init(|| {
+            let norm = normal_operator_norm(self.instance.operator.as_ref(), Lanczos::TOLERANCE, 0);
+            norm.map_or(f64::NAN, |norm| norm.value + norm.residual)
+        })
     }
 }
 

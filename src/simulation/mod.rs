@@ -3,6 +3,7 @@
 mod assembly;
 mod comparison;
 mod cross_check;
+mod deviation;
 mod driver;
 mod field;
 mod order_fit;
@@ -17,5 +18,5 @@ pub use driver::{End, Monitor, SavedRun, Simulation, SimulationError, Unattended
 pub use field::FieldError;
 pub use order_fit::{OrderFit, fit_orders, sup_deviation};
 pub use outcome::Outcome;
-pub use record::{ComparisonRow, CrossCheck, Row, RunRecord, Snapshots, SpectrumRow, TrajectoryRecord};
+pub use record::{ComparisonRow, CrossCheck, ErrorBound, Row, RunRecord, Snapshots, SpectrumRow, TrajectoryRecord};
 pub use schedule::{number_of_steps, recording_steps, recording_times};

@@ -124,6 +124,8 @@ mod tests {
     #[test]
     fn a_deviation_that_is_not_a_number_is_not_forgotten() {
         let row = |t: f64, deviation: f64| crate::simulation::ComparisonRow {
+            bound: None,
+            bound_first_order: None,
             reference: "a".into(),
             trajectory: "b".into(),
             step: None,

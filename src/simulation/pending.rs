@@ -24,6 +24,8 @@ pub(super) struct Pending {
     pub drive: Option<Box<OwnDrive>>,
     /// The search that asks, for [`Purpose::Curvature`].
     pub search: Option<Box<Curvature>>,
+    /// The rate of the interpolant, for [`Purpose::Error`].
+    pub rate: Option<Box<State>>,
 }
 
 impl Pending {
@@ -61,6 +63,10 @@ pub(super) enum Purpose {
     Record,
     /// The curvature there, for a row of the tables that is made already.
     Curvature { row: usize },
+    /// What is imposed on a flow there, as a defect of the interval that ends at `until`.
+    Imposed { until: f64 },
+    /// The defect of the interpolant, on a step that ends at `until`.
+    Error { until: f64 },
     /// A node of the quadrature of `∫‖𝓔‖dt` over an interval that ends at `end`.
     Quadrature { end: f64, weight: f64 },
 }

@@ -51,6 +51,19 @@ pub struct CrossCheck {
     pub evaluations: u64,
 }
 
+/// A bound on the numerical error of a flow itself, from the defect of its dense output and the curvature along it (`docs/bounds.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorBound {
+    /// Until when it holds.
+    pub t: f64,
+    /// The largest sampled `‖u̇ + ∇f(u)‖_F`, raised by a quarter for what lies between the samples.
+    pub largest_defect: f64,
+    /// `max_t ‖Z − u‖_F` is at most this, up to what sampling misses; not finite where it is vacuous.
+    pub factors: f64,
+    /// `max_t ‖FGᵀ − F'G'ᵀ‖_F / max_t ‖FGᵀ‖_F` at recording times is at most this, likewise.
+    pub product: f64,
+}
+
 /// One trajectory's results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryRecord {
@@ -84,6 +97,8 @@ pub struct TrajectoryRecord {
     pub operator_passes: u64,
     /// The cross-check, if it ran.
     pub cross_check: Option<CrossCheck>,
+    /// The bound on its numerical error, if one was asked for.
+    pub error_bound: Option<ErrorBound>,
     /// What the user should know (stability-limited steps, …).
     pub warnings: Vec<String>,
 }
@@ -105,6 +120,10 @@ pub struct ComparisonRow {
     pub product_deviation_op: f64,
     /// `‖Z − Z'‖_F`.
     pub factor_deviation: Option<f64>,
+    /// The a-posteriori bound on it, where one was asked for and is finite.
+    pub bound: Option<f64>,
+    /// The first-order estimate of it, likewise: a heuristic, no bound.
+    pub bound_first_order: Option<f64>,
 }
 
 /// Everything that a run records.
@@ -116,4 +135,6 @@ pub struct RunRecord {
     pub trajectories: Vec<TrajectoryRecord>,
     /// In the order of the configuration's comparisons.
     pub comparison: Vec<ComparisonRow>,
+    /// Whether some comparison asks for bounds.
+    pub bounded: bool,
 }

@@ -147,6 +147,12 @@ pub trait Stepper: Send {
     /// stepper was restored here) everything before the last point is NaN.
     fn interpolate(&self, t: f64, out: &mut State) -> f64;
 
+    /// `Ż(t)` of the interpolant for `t` in the last step, into `out`. NaN where there is no interpolant (as for
+    /// [`interpolate`](Self::interpolate)) and for methods whose interpolants are not differentiated.
+    fn interpolate_rate(&self, _t: f64, out: &mut State) {
+        out.as_mut_slice().fill(f64::NAN);
+    }
+
     /// Counts so far.
     fn counts(&self) -> Counts;
 

@@ -11,55 +11,7 @@
 //!
 //! The derivation, and where the bound is vacuous, are in `docs/bounds.md`. (THEORY 3.13.)
 
-/// Constants that hold throughout an interval of time: the bound is exact for them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Envelope {
-    /// Length of the interval.
-    pub duration: f64,
-    /// At or below `λ_min(H)` along the reference.
-    pub curvature_min: f64,
-    /// At or above `λ_GN` along the reference.
-    pub gauss_newton: f64,
-    /// At or above `λ_A`.
-    pub normal: f64,
-    /// At or above `‖g‖_F` along the other trajectory.
-    pub defect: f64,
-}
-
-/// What was measured at one time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
-    /// Flow time.
-    pub t: f64,
-    /// `λ_min(H)` at the reference.
-    pub curvature_min: f64,
-    /// `λ_GN` at the reference.
-    pub gauss_newton: f64,
-    /// `‖g‖_F` of the other trajectory.
-    pub defect: f64,
-}
-
-/// Envelopes between measurements: on each interval the worse of its two ends. `normal` is `λ_A`.
-///
-/// This is an upper envelope where each measured quantity is monotone between its measurements; refine the grid until the bound does not
-/// move, or widen the envelopes by what is known of the rates.
-pub fn envelopes(measured: &[Measured], normal: f64) -> Vec<Envelope> {
-    let pairs = measured.iter().zip(measured.iter().skip(1));
-    pairs
-        .map(|(a, b)| Envelope {
-            duration: b.t - a.t,
-            curvature_min: worse(a.curvature_min, b.curvature_min, f64::min),
-            gauss_newton: worse(a.gauss_newton, b.gauss_newton, f64::max),
-            normal,
-            defect: worse(a.defect, b.defect, f64::max),
-        })
-        .collect()
-}
-
-/// `f64::min` and `f64::max` would drop a NaN.
-fn worse(a: f64, b: f64, choose: fn(f64, f64) -> f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { choose(a, b) }
-}
+use super::Envelope;
 
 /// The bound on `‖δ‖_F` at the beginning and at the end of every interval (one number more than there are intervals), from
 /// `initial ≥ ‖δ(0)‖_F`: the exact solution of the differential inequality with equality, interval by interval.
@@ -307,7 +259,5 @@ mod tests {
         }
         assert_eq!(deviation_bound(f64::NAN, &[]), [f64::INFINITY]);
         assert_eq!(product_bound(1.0, 1.0, f64::INFINITY), f64::INFINITY);
-        let measured = |defect| Measured { t: 0.0, curvature_min: 0.0, gauss_newton: 0.0, defect };
-        assert!(envelopes(&[measured(f64::NAN), measured(1.0)], 1.0)[0].defect.is_nan());
     }
 }

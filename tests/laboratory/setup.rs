@@ -77,7 +77,7 @@ impl Lab {
 
     pub fn trajectory(mut self, name: &str, family: &str, method: Method) -> Self {
         let init = InitSpec { seed: 0, kind: InitKind::Gaussian, scale: 1.0 };
-        let spec = TrajectorySpec { name: name.into(), family: family.into(), init, method, cross_check: None };
+        let spec = TrajectorySpec { name: name.into(), family: family.into(), init, method, cross_check: None, certify: false };
         self.experiment.trajectories.push(spec);
         self
     }
@@ -122,7 +122,7 @@ impl Lab {
     /// Compares every trajectory with the first.
     pub fn compare(mut self) -> Self {
         let names: Vec<String> = self.experiment.trajectories.iter().map(|t| t.name.clone()).collect();
-        self.experiment.comparisons = vec![ComparisonSpec { reference: names[0].clone(), against: names[1..].to_vec() }];
+        self.experiment.comparisons = vec![ComparisonSpec { reference: names[0].clone(), against: names[1..].to_vec(), bound: false }];
         self
     }
 

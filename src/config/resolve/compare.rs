@@ -19,7 +19,7 @@ pub(super) fn comparisons(
         if against.is_empty() {
             return Ok(Vec::new());
         }
-        let comparison = ComparisonSpec { reference: flow.name.clone(), against };
+        let comparison = ComparisonSpec { reference: flow.name.clone(), against, bound: false };
         *tables = Some(Located::filled(vec![Located::filled(written(&comparison))]));
         return Ok(vec![comparison]);
     };
@@ -38,7 +38,11 @@ pub(super) fn comparisons(
 
 fn written(comparison: &ComparisonSpec) -> CompareTable {
     let against = comparison.against.iter().cloned().map(Located::filled).collect();
-    CompareTable { reference: Some(Located::filled(comparison.reference.clone())), against: Some(Located::filled(against)) }
+    CompareTable {
+        reference: Some(Located::filled(comparison.reference.clone())),
+        against: Some(Located::filled(against)),
+        bound: Some(Located::filled(comparison.bound)),
+    }
 }
 
 fn all_but(reference: &str, families: &[Vec<TrajectorySpec>]) -> Vec<String> {
@@ -59,6 +63,7 @@ fn comparison(
             return Err(Flaw::missing(format!("{key}.reference"), &table.span, remedy));
         }
     };
+    let bound = bound(&format!("{key}.bound"), table.value.bound.as_ref(), &reference, families)?;
     let key = format!("{key}.against");
     let against = match &table.value.against {
         Some(names) => against(&key, names, &reference, families)?,
@@ -68,7 +73,17 @@ fn comparison(
         let span = table.value.against.as_ref().map_or(&table.span, |names| &names.span);
         return Err(Flaw::presence(key, span, format!("holds no trajectory besides the reference \"{reference}\": add one")));
     }
-    Ok(ComparisonSpec { reference, against })
+    Ok(ComparisonSpec { reference, against, bound })
+}
+
+/// Whether deviations are bounded: what is known of them rests on a reference that follows the gradient itself.
+fn bound(key: &str, written: Option<&Located<bool>>, reference: &str, families: &[Vec<TrajectorySpec>]) -> Result<bool, Flaw> {
+    let Some(written) = written.filter(|written| written.value) else { return Ok(false) };
+    let reference = families.iter().flatten().find(|trajectory| trajectory.name == reference);
+    match reference.map(|trajectory| &trajectory.method) {
+        Some(Method::Flow(_)) => Ok(true),
+        _ => Err(Flaw::value(key, &written.span, "needs a flow without a perturbation as the reference: choose one, or remove it")),
+    }
 }
 
 /// The members of a family, or the one member of that name.

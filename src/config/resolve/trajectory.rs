@@ -51,6 +51,7 @@ fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context<
     let table = &mut table.value;
     let methods = methods(&key, &span, table, &context.around)?;
     let cross_check = cross_check(&key, table)?;
+    let certify = certify(&key, table)?;
     let (kind, scales, seeds) = initialisations(&key, &span, table, context)?;
     let mut members = Vec::new();
     for member in &methods {
@@ -69,6 +70,7 @@ fn family(family: &str, table: &mut Located<TrajectoryTable>, context: &Context<
                     init: InitSpec { seed, kind, scale },
                     method: member.method.clone(),
                     cross_check,
+                    certify,
                 });
             }
         }
@@ -98,6 +100,15 @@ fn cross_check(key: &str, table: &mut TrajectoryTable) -> Result<Option<f64>, Fl
             Err(Flaw::missing(key, &span, "rk4 has no rtol to take it from: give the largest relative deviation that passes"))
         }
     }
+}
+
+/// Whether the numerical error is bounded: of gradient flow itself only, because the bound rests on what is known of its field.
+fn certify(key: &str, table: &mut TrajectoryTable) -> Result<bool, Flaw> {
+    if table.flow.is_some() && table.perturbation.is_none() {
+        return Ok(fill(&mut table.certify, false));
+    }
+    absent(&format!("{key}.certify"), &table.certify, "only the error of a flow without a perturbation can be bounded; remove it")?;
+    Ok(false)
 }
 
 fn initialisations(

@@ -4,6 +4,7 @@ mod apart;
 mod sampling;
 
 use super::comparison::Waiting;
+use super::deviation::{CurvaturePoint, Defects, Measures};
 use super::pending::{Integral, OwnDrive, Pending, Purpose};
 use super::record::{Snapshots, TrajectoryRecord};
 use super::schedule::{Due, Schedule, Side};
@@ -66,6 +67,8 @@ pub(super) struct SavedTrajectory {
     record: TrajectoryRecord,
     points: CrossCheckPoints,
     integral: Integral,
+    curvature: Vec<CurvaturePoint>,
+    defects: Defects,
 }
 
 pub(super) struct Trajectory {
@@ -89,6 +92,10 @@ pub(super) struct Trajectory {
     ending: Option<Outcome>,
     pending: Vec<Pending>,
     integral: Integral,
+    measures: Measures,
+    /// The curvature at samples, and the defects of steps, where they are measured.
+    pub curvature: Vec<CurvaturePoint>,
+    pub defects: Defects,
     spare: Vec<State>,
     /// `FGᵀ`, where a stop rule needs it and answers do not hold it.
     formed: Option<Matrix>,
@@ -125,10 +132,18 @@ impl Trajectory {
             ending: None,
             pending: vec![],
             integral: Integral::default(),
+            measures: Measures::default(),
+            curvature: vec![],
+            defects: Defects::default(),
             spare: vec![],
             formed: None,
             apart: None,
         }
+    }
+
+    /// The same, with what bounds on deviations need of it.
+    pub fn measuring(self, measures: Measures) -> Self {
+        Trajectory { measures, ..self }
     }
 
     /// Whether nothing more will come.
@@ -298,6 +313,9 @@ impl Trajectory {
             // The step that begins here is known as a path, all of it.
             self.look_or_ask(Purpose::Quadrature { end: t + step, weight: 1.0 }, answer, shared);
         }
+        if self.measures.defect {
+            self.measure_defect();
+        }
         self.leave_dues(due, t);
     }
 
@@ -327,7 +345,9 @@ impl Trajectory {
 
     fn interpolants_due(&self) -> bool {
         let t = self.stepper.t();
-        self.dues_until(t).iter().any(|due| due.t < t) || self.integrates_flow() && self.integral.until < t
+        self.dues_until(t).iter().any(|due| due.t < t)
+            || self.integrates_flow() && self.integral.until < t
+            || self.samples_steps() && self.defects.until < t
     }
 
     /// The record with rows in the order of time; of a trajectory that has not ended, as far as it has come.
@@ -358,6 +378,8 @@ impl Trajectory {
             record: self.record.clone(),
             points: self.points.clone(),
             integral: self.integral.clone(),
+            curvature: self.curvature.clone(),
+            defects: self.defects.clone(),
         }
     }
 
@@ -374,6 +396,7 @@ impl Trajectory {
         self.record = saved.record;
         self.points = saved.points;
         self.integral = saved.integral;
+        (self.curvature, self.defects) = (saved.curvature, saved.defects);
         Ok(())
     }
 }

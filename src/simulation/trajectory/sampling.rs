@@ -1,10 +1,13 @@
 //! What a trajectory looks at: points between steps, the nodes of integrals, searches that go on asking.
 
 use super::{Pending, Purpose, Shared, Trajectory};
-use crate::dynamics::{Blocks, State};
+use crate::config::Method;
+use crate::dynamics::{Blocks, GradientFlow, Moment, State, VectorField};
+use crate::linalg::{frobenius, operator_norm};
 use crate::observe::{Curvature, Motion, Sample};
 use crate::sensing::{Answer, BATCH, Want};
 use crate::simulation::comparison::Waiting;
+use crate::simulation::deviation::{CERTIFICATE_MARGIN, CERTIFICATE_NODES, CurvaturePoint, IMPOSED_NODES};
 use crate::simulation::pending::GAUSS;
 use crate::simulation::record::{Row, SpectrumRow};
 use crate::simulation::schedule::Due;
@@ -17,7 +20,7 @@ impl Trajectory {
 
     /// What the field remembers, if somebody will look at what it imposes.
     pub(super) fn field_memory(&self) -> Vec<f64> {
-        if self.observers.looks_at_perturbation() { self.field.memory() } else { Vec::new() }
+        if self.observers.looks_at_perturbation() || self.measures.defect { self.field.memory() } else { Vec::new() }
     }
 
     /// The point that was reached last.
@@ -32,6 +35,7 @@ impl Trajectory {
             purpose,
             drive: None,
             search: None,
+            rate: None,
         }
     }
 
@@ -39,7 +43,7 @@ impl Trajectory {
     pub(super) fn inside(&mut self, t: f64, purpose: Purpose) -> Pending {
         let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
         let dissipation = self.stepper.interpolate(t, &mut state);
-        Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, drive: None, search: None }
+        Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, drive: None, search: None, rate: None }
     }
 
     /// Takes the nodes of the integral between the last recorded time (or step end) and `end`.
@@ -51,6 +55,46 @@ impl Trajectory {
                 self.pending.push(pending);
             }
             self.integral.until = end;
+        }
+    }
+
+    /// Whether bounds want points inside every step.
+    pub(super) fn samples_steps(&self) -> bool {
+        self.measures.error || self.measures.defect && matches!(self.spec.method, Method::PerturbedFlow { .. })
+    }
+
+    /// Takes the points inside the last step that bounds want.
+    fn sample_step(&mut self) {
+        let (begin, until) = (self.stepper.t_before(), self.stepper.t());
+        if !self.samples_steps() || self.defects.until >= until {
+            return;
+        }
+        self.defects.until = until;
+        let at = |node: f64| begin + node * (until - begin);
+        if self.measures.error {
+            for node in CERTIFICATE_NODES {
+                let mut rate = Box::new(State::zeros(self.initial.shape()));
+                self.stepper.interpolate_rate(at(node), &mut rate);
+                let point = self.inside(at(node), Purpose::Error { until });
+                self.pending.push(Pending { rate: Some(rate), ..point });
+            }
+        } else {
+            for node in IMPOSED_NODES {
+                let point = self.inside(at(node), Purpose::Imposed { until });
+                self.pending.push(point);
+            }
+        }
+    }
+
+    /// At a point that a step has just reached: what the step's motion has beside gradient flow's.
+    pub(super) fn measure_defect(&mut self) {
+        let t = self.stepper.t();
+        let descent = self.field.steepest_descent(self.stepper.rate());
+        if self.discrete {
+            let until = self.schedule.dues()[self.next_due..].iter().find(|due| due.t >= t).map_or(t, |due| due.t);
+            self.defects.arrive_by_chord(t, self.stepper.state(), descent, until);
+        } else {
+            self.defects.arrive_by_flow(t, self.stepper.rate(), descent);
         }
     }
 
@@ -75,6 +119,7 @@ impl Trajectory {
             }
         }
         self.integrate_until(end);
+        self.sample_step();
         self.pass_dues(end);
         true
     }
@@ -121,7 +166,24 @@ impl Trajectory {
             self.integral.add(end, self.observers.integrand(&sample).map_or(f64::NAN, |value| weight * value));
             return;
         }
+        if let Purpose::Imposed { until } = point.purpose {
+            self.defects.add(until, imposed.map_or(f64::NAN, |blocks| blocks.rate(state).norm()));
+            return;
+        }
+        if let (Purpose::Error { until }, Some(rate)) = (point.purpose, &point.rate) {
+            let mut field = State::zeros(state.shape());
+            GradientFlow.resume(Moment { t, piece: 0 }, state, answer, &mut field);
+            *field.matrix_mut() -= rate.matrix();
+            self.defects.add(until, CERTIFICATE_MARGIN * field.norm());
+            return;
+        }
         if let (Purpose::Curvature { row }, Some(search)) = (point.purpose, &point.search) {
+            if self.measures.curvature {
+                let [sharpness, curvature_min] = search.enclosed().unwrap_or([f64::NAN; 2]);
+                let factors = [state.left(), state.right()].map(|factor| operator_norm(&factor.to_matrix()));
+                let (drive, product) = (operator_norm(search.drive()), frobenius(&state.product()));
+                self.curvature.push(CurvaturePoint { t, sharpness, curvature_min, drive, factors, product });
+            }
             for (place, value) in self.observers.curvature_columns().into_iter().zip(search.extremes()) {
                 if let Some(cell) = place.and_then(|place| self.record.rows[row].values.get_mut(place)) {
                     *cell = value;
@@ -131,10 +193,10 @@ impl Trajectory {
         }
         self.judge_gradient(&sample, shared);
         let (values, spectrum) = self.observers.record(&sample);
-        if self.observers.curvature_columns().iter().any(Option::is_some) {
+        if self.measures.curvature || self.observers.curvature_columns().iter().any(Option::is_some) {
             let purpose = Purpose::Curvature { row: self.record.rows.len() };
             let search = Some(Box::new(Curvature::new(state, &answer.matrix)));
-            self.pending.push(Pending { step, t, state: state.clone(), dissipation, memory: vec![], purpose, drive: None, search });
+            self.pending.push(Pending { step, t, state: state.clone(), dissipation, memory: vec![], purpose, drive: None, search, rate: None });
         }
         self.record.rows.push(Row { step, t, values });
         if let Some(values) = spectrum {

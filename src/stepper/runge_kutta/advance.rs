@@ -46,6 +46,11 @@ impl RungeKutta {
         Moment { t, piece: self.piece }
     }
 
+    /// Whether the last step can be interpolated.
+    pub(super) fn knows_interpolant(&self) -> bool {
+        self.at_end && self.phase == Phase::Standing && (self.interpolant_ready || self.tableau.dense.nodes.is_empty())
+    }
+
     /// Whether an evaluation is under way.
     pub(super) fn evaluates(&self) -> bool {
         !matches!(self.phase, Phase::Fresh | Phase::Standing | Phase::Failed(_))

@@ -68,8 +68,7 @@ impl Stepper for RungeKutta {
             out.as_mut_slice().copy_from_slice(self.current().as_slice());
             return self.dissipation;
         }
-        let known = self.at_end && self.phase == Phase::Standing && (self.interpolant_ready || self.tableau.dense.nodes.is_empty());
-        if !known {
+        if !self.knows_interpolant() {
             // Loud rather than plausible.
             out.as_mut_slice().fill(f64::NAN);
             return f64::NAN;
@@ -82,6 +81,15 @@ impl Stepper for RungeKutta {
         combine(out, Some(&self.start), self.size, &weights, &self.slopes);
         let mean: f64 = weights.iter().zip(&self.squares).map(|(w, square)| w * square).sum();
         self.dissipation_before + self.size * mean
+    }
+
+    fn interpolate_rate(&self, t: f64, out: &mut State) {
+        if !self.knows_interpolant() {
+            out.as_mut_slice().fill(f64::NAN);
+            return;
+        }
+        let theta = ((t - self.t_before) / (self.t - self.t_before)).clamp(0.0, 1.0);
+        combine(out, None, 1.0, &self.tableau.dense_rate_weights(theta), &self.slopes);
     }
 
     fn counts(&self) -> Counts {

@@ -124,4 +124,28 @@ impl Tableau {
         }
         weights
     }
+
+    /// The weights of the dense output's derivative, `w_i'(θ)`: `ż(t + θh) = Σ w_i'(θ) k_i`.
+    pub fn dense_rate_weights(&self, theta: f64) -> [f64; MOST_SLOPES] {
+        let (stages, rest) = (self.stages(), 1.0 - theta);
+        let mut weights = [0.0; MOST_SLOPES];
+        // Values and derivatives of θ(1−θ), θ²(1−θ) and of what the rows are multiplied by.
+        let first_rate = rest - theta;
+        let (hermite, hermite_rate) = (theta * theta * rest, theta * (2.0 * rest - theta));
+        for (weight, b) in weights.iter_mut().zip(self.weights) {
+            *weight = (1.0 - first_rate + 2.0 * hermite_rate) * b;
+        }
+        weights[0] += first_rate - hermite_rate;
+        weights[stages] -= hermite_rate;
+        let (mut basis, mut basis_rate) = (hermite, hermite_rate);
+        for (j, row) in self.dense.rows.iter().enumerate() {
+            let (factor, factor_rate) = if j % 2 == 0 { (rest, -1.0) } else { (theta, 1.0) };
+            basis_rate = basis_rate * factor + basis * factor_rate;
+            basis *= factor;
+            for (weight, d) in weights.iter_mut().zip(*row) {
+                *weight += basis_rate * d;
+            }
+        }
+        weights
+    }
 }
