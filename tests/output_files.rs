@@ -34,6 +34,7 @@ fn trajectory(name: &str, outcome: Outcome) -> TrajectoryRecord {
         counts: Counts { accepted: 3, rejected: 1, evaluations: 4, dense_evaluations: 2 },
         operator_passes: 6,
         cross_check: None,
+        error_bound: None,
         warnings: vec!["slow".into()],
     }
 }
@@ -50,12 +51,15 @@ fn record() -> RunRecord {
         product_deviation: 0.25,
         product_deviation_op: 0.125,
         factor_deviation: None,
+        bound: None,
+        bound_first_order: None,
     };
     let flow_row = ComparisonRow { step: None, factor_deviation: Some(2.0), ..row.clone() };
     RunRecord {
         columns: vec!["loss".into(), "angle_left".into()],
         trajectories: vec![flow, trajectory("gd[step=0.1,scale=1e-3]", Outcome::Diverged { t: 0.3, norm: f64::INFINITY })],
         comparison: vec![row, flow_row],
+        bounded: false,
     }
 }
 
@@ -63,6 +67,16 @@ fn text(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     let mut bytes = Vec::new();
     write(&mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn bounds_are_columns_only_where_some_comparison_asks_for_them() {
+    let mut record = RunRecord { bounded: true, ..record() };
+    (record.comparison[0].bound, record.comparison[1].bound_first_order) = (Some(4.0), Some(0.5));
+    let table = text(|bytes| write_comparison(&record, bytes));
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].ends_with(",factor_deviation,bound,bound_first_order"));
+    assert!(lines[1].ends_with(",,4.0000000000000000e0,") && lines[2].ends_with(",2.0000000000000000e0,,5.0000000000000000e-1"));
 }
 
 #[test]

@@ -88,7 +88,9 @@ pub fn envelopes(curvature: &[CurvatureAt], defects: &[DefectUntil], normal: f64
 /// `H δ = JᵀJ δ − sym(N) δ`, hence the first; `‖A(δF Gᵀ + F δGᵀ)‖² ≤ λ_A (σ₁(G)‖δF‖ + σ₁(F)‖δG‖)²`, hence the second. The first is sharp near a
 /// minimiser, where `N` vanishes, the second near the origin.
 pub fn gauss_newton_bound(sharpness: f64, drive_norm: f64, normal: f64, left_norm: f64, right_norm: f64) -> f64 {
-    worse(sharpness + drive_norm, normal * (left_norm * left_norm + right_norm * right_norm), f64::min).max(0.0)
+    let least = worse(sharpness + drive_norm, normal * (left_norm * left_norm + right_norm * right_norm), f64::min);
+    // Not `max`, which would make a NaN a perfect zero.
+    if least < 0.0 { 0.0 } else { least }
 }
 
 /// `f64::min` and `f64::max` would drop a NaN.
