@@ -63,7 +63,7 @@ fn comparison(
             return Err(Flaw::missing(format!("{key}.reference"), &table.span, remedy));
         }
     };
-    let bound = bound(&format!("{key}.bound"), table.value.bound.as_ref(), &reference, families)?;
+    let bound_key = format!("{key}.bound");
     let key = format!("{key}.against");
     let against = match &table.value.against {
         Some(names) => against(&key, names, &reference, families)?,
@@ -73,16 +73,30 @@ fn comparison(
         let span = table.value.against.as_ref().map_or(&table.span, |names| &names.span);
         return Err(Flaw::presence(key, span, format!("holds no trajectory besides the reference \"{reference}\": add one")));
     }
+    let bound = bound(&bound_key, table.value.bound.as_ref(), &reference, &against, families)?;
     Ok(ComparisonSpec { reference, against, bound })
 }
 
-/// Whether deviations are bounded: what is known of them rests on a reference that follows the gradient itself.
-fn bound(key: &str, written: Option<&Located<bool>>, reference: &str, families: &[Vec<TrajectorySpec>]) -> Result<bool, Flaw> {
+/// Whether deviations are bounded: what is known of them rests on a reference that follows the gradient itself, and on the gradient along the others.
+fn bound(
+    key: &str,
+    written: Option<&Located<bool>>,
+    reference: &str,
+    against: &[String],
+    families: &[Vec<TrajectorySpec>],
+) -> Result<bool, Flaw> {
     let Some(written) = written.filter(|written| written.value) else { return Ok(false) };
-    let reference = families.iter().flatten().find(|trajectory| trajectory.name == reference);
-    match reference.map(|trajectory| &trajectory.method) {
-        Some(Method::Flow(_)) => Ok(true),
-        _ => Err(Flaw::value(key, &written.span, "needs a flow without a perturbation as the reference: choose one, or remove it")),
+    let all = || families.iter().flatten();
+    let is_flow = |trajectory: &TrajectorySpec| trajectory.name == reference && matches!(trajectory.method, Method::Flow(_));
+    if !all().any(is_flow) {
+        return Err(Flaw::value(key, &written.span, "needs a flow without a perturbation as the reference: choose one, or remove it"));
+    }
+    match all().find(|trajectory| trajectory.method.has_own_data() && against.contains(&trajectory.name)) {
+        None => Ok(true),
+        Some(other) => {
+            let rule = format!("needs the gradient at every step, which {} does not compute: compare it without a bound", other.name);
+            Err(Flaw::value(key, &written.span, rule))
+        }
     }
 }
 

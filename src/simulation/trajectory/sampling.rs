@@ -196,7 +196,17 @@ impl Trajectory {
         if self.measures.curvature || self.observers.curvature_columns().iter().any(Option::is_some) {
             let purpose = Purpose::Curvature { row: self.record.rows.len() };
             let search = Some(Box::new(Curvature::new(state, &answer.matrix)));
-            self.pending.push(Pending { step, t, state: state.clone(), dissipation, memory: vec![], purpose, drive: None, search, rate: None });
+            self.pending.push(Pending {
+                step,
+                t,
+                state: state.clone(),
+                dissipation,
+                memory: vec![],
+                purpose,
+                drive: None,
+                search,
+                rate: None,
+            });
         }
         self.record.rows.push(Row { step, t, values });
         if let Some(values) = spectrum {
