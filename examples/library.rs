@@ -3,8 +3,8 @@
 //! `cargo run --release --example library`
 
 use pgflow::config::{
-    ComparisonSpec, ErrorNorm, Experiment, FlowMethod, InitKind, InitSpec, Method, Pair, Problem, Record, Spacing, Stop, ToleranceSpec,
-    TrajectorySpec,
+    ComparisonSpec, ErrorNorm, Experiment, Factorization, FlowMethod, InitKind, InitSpec, Method, Pair, Problem, Record, Spacing, Stop,
+    ToleranceSpec, TrajectorySpec,
 };
 use pgflow::dynamics::State;
 use pgflow::linalg::Matrix;
@@ -49,6 +49,7 @@ pub fn run(step: f64) -> Result<RunRecord, Box<dyn Error>> {
         name: "library".into(),
         seed: 0,
         problem: Problem::File("not read: the instance is made above".into()),
+        factorization: Factorization::Asymmetric,
         width: Some(2),
         record: Record {
             horizon: 20.0,

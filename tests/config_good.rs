@@ -293,8 +293,8 @@ fn every_configuration_loads_and_its_resolution_is_a_fixed_point() {
 #[test]
 fn the_quickstart_resolves_to_what_it_says() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/quickstart.toml")).unwrap();
-    let Experiment { name, seed, problem, width, record, trajectories, comparisons } = load_text(&text, &[]).experiment;
-    assert_eq!((name.as_str(), seed, width), ("quickstart", 7, Some(30)));
+    let Experiment { name, seed, problem, factorization, width, record, trajectories, comparisons } = load_text(&text, &[]).experiment;
+    assert_eq!((name.as_str(), seed, factorization, width), ("quickstart", 7, Factorization::Asymmetric, Some(30)));
     let ensemble = Ensemble::Gaussian { measurements: Measurements::Count(700), storage: Storage::F64 };
     let kind = TargetKind::Random { rows: 40, cols: 30, singular_values: vec![1.0, 0.5], coherence: Coherence::Incoherent };
     let expected = Problem::Generated { target: TargetSpec { seed: 7, kind }, sensing: SensingSpec { seed: 7, noise: 0.0, ensemble } };

@@ -170,7 +170,7 @@ fn a_perturbed_flow_dissipates_by_the_gradient_alone() {
     let problem = problem();
     let plain = problem.evaluate(&mut GradientFlow, &problem.state).0;
     for form in [Form::Shared, Form::Additive, Form::TwoSided, Form::Lifted] {
-        let mut blocks = Blocks::zeros(form, 7, 6, 4);
+        let mut blocks = Blocks::zeros(form, problem.state.shape());
         blocks.matrices_mut().for_each(|matrix| matrix.fill(0.3));
         let mut field = PerturbedFlow::new(Box::new(Constant(blocks)), form, None, None, problem.state.shape());
         let rate = problem.evaluate(&mut field, &problem.state).0;

@@ -106,11 +106,12 @@ fn spectral_factors_are_balanced_and_diagonal_in_the_target() {
 #[test]
 fn factors_of_a_file_are_scaled_and_checked() {
     let instance = instance(3, 2, &[1.0]);
-    let factors = InitialFactors { f: Matrix::from_fn(3, 4, |i, j| (i + 10 * j) as f64), g: Matrix::from_element(2, 4, 0.1) };
+    let (f, g) = (Matrix::from_fn(3, 4, |i, j| (i + 10 * j) as f64), Matrix::from_element(2, 4, 0.1));
+    let factors = InitialFactors::Pair { f: f.clone(), g: g.clone() };
     let spec = InitSpec { seed: 0, kind: InitKind::File, scale: 0.5 };
     let state = initial_state(&spec, None, &instance, Some(&factors)).unwrap();
-    assert_eq!(state.left().to_matrix(), &factors.f * 0.5);
-    assert_eq!(state.right().to_matrix(), &factors.g * 0.5);
+    assert_eq!(state.left().to_matrix(), f * 0.5);
+    assert_eq!(state.right().to_matrix(), g * 0.5);
     assert_eq!(initial_state(&spec, Some(4), &instance, Some(&factors)).unwrap(), state);
     let error = initial_state(&spec, Some(5), &instance, Some(&factors)).unwrap_err().to_string();
     assert!(error.contains("f0 is 3×4, expected 3×5"), "{error}");

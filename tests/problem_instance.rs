@@ -52,6 +52,7 @@ fn experiment(problem: Problem) -> Experiment {
         name: "test".into(),
         seed: 0,
         problem,
+        factorization: Factorization::Asymmetric,
         width: Some(3),
         record: Record {
             horizon: 1.0,
@@ -168,7 +169,7 @@ fn dense_instances_return_from_their_file() {
         assert_eq!(arrays.shape, (4, 3));
         assert_eq!(arrays.target, instance.target.as_ref().map(|target| target.matrix.clone()));
         assert_eq!(arrays.data, instance.data);
-        let factors = initial.map(|z| InitialFactors { f: z.left().to_matrix(), g: z.right().to_matrix() });
+        let factors = initial.map(|z| InitialFactors::Pair { f: z.left().to_matrix(), g: z.right().to_matrix() });
         assert_eq!(arrays.factors, factors);
         let entries: Vec<f64> = (0..7).flat_map(|i| instance.operator.row(i).as_slice().to_vec()).collect();
         assert_eq!(arrays.operator, OperatorArray::Dense(entries));
@@ -328,8 +329,8 @@ np.savez_compressed(sys.argv[2], operator=A, **args)";
     assert_eq!(arrays.operator, OperatorArray::Dense(expected));
     assert_eq!(arrays.data, [1.0, 2.0]);
     let factors = arrays.factors.unwrap();
-    assert_eq!(factors.f, Matrix::from_fn(4, 2, |i, j| (2 * i + j) as f64));
-    assert_eq!(factors.g, Matrix::from_element(3, 2, 1.0));
+    let f = Matrix::from_fn(4, 2, |i, j| (2 * i + j) as f64);
+    assert_eq!(factors, InitialFactors::Pair { f, g: Matrix::from_element(3, 2, 1.0) });
     let error = read_instance(&compressed).unwrap_err().to_string();
     assert!(error.contains("numpy.savez instead of numpy.savez_compressed"), "{error}");
 }

@@ -95,7 +95,7 @@ fn instance_evidence(experiment: &Experiment, built: &BuiltProblem, target: &Tar
     let orders = rip_orders(rank);
     let search = RipSearch { seed: experiment.seed, restarts: 4, passes: 80, tolerance: 1e-4 };
     let rip = rip_lower_bounds(operator, &orders, &search);
-    let width = experiment.width.or(built.factors.as_ref().map(|factors| factors.f.ncols())).unwrap_or(0);
+    let width = experiment.width.or(built.factors.as_ref().map(|factors| factors.width())).unwrap_or(0);
     let noise = built.instance.noise_adjoint.as_ref();
     let evidence = InstanceEvidence {
         rows,
@@ -107,7 +107,7 @@ fn instance_evidence(experiment: &Experiment, built: &BuiltProblem, target: &Tar
         full_observation: built.kind.label() == "identity",
         noisy: noise.map(|noise| noise.iter().any(|x| *x != 0.0)),
         width,
-        symmetric: false,
+        symmetric: operator.is_symmetric(),
         rip: orders.iter().zip(&rip).map(|(order, bound)| (*order, bound.value)).collect(),
     };
     (evidence, rip)

@@ -3,7 +3,7 @@
 use super::arguments::CheckArguments;
 use super::error::CliError;
 use super::{exit, experiment, print};
-use crate::config::{Experiment, FlowMethod, Law, Method, Pair, Problem};
+use crate::config::{Experiment, Factorization, FlowMethod, Law, Method, Pair, Problem};
 use crate::problem::{Footprint, OperatorKind, build_target, check_room, entry_bytes, footprint, read_instance, target_shape};
 use crate::sensing::available_memory;
 use crate::simulation::{number_of_steps, recording_times};
@@ -20,7 +20,11 @@ struct Size {
     cols: usize,
     measurements: usize,
     width: usize,
-    /// Bytes of one measurement's entry; 0 where nothing is stored.
+    /// Rows of the state: `m + n`, or `d`.
+    height: usize,
+    /// Entries of one measurement that are stored; 0 where nothing is.
+    stored_entries: usize,
+    /// Bytes of each.
     entry_bytes: u64,
     /// Bytes in memory, padding included.
     operator_bytes: u64,
@@ -64,14 +68,18 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             let target = build_target(target)?;
             let (rows, cols) = target.matrix.shape();
             let width = experiment.width.unwrap_or(0);
-            let Footprint { measurements, storage, workspace, flops } = footprint(sensing, rows, cols, target.rank(), width)?;
+            let Footprint { measurements, storage, workspace, flops } =
+                footprint(sensing, experiment.factorization, rows, cols, target.rank(), width)?;
             let (entry_bytes, ensemble) = (entry_bytes(&sensing.ensemble), sensing.ensemble.name());
             let largest = target.values.first().copied().unwrap_or(1.0);
+            let (height, stored_entries) = extent(experiment, rows, cols);
             Ok(Size {
                 rows,
                 cols,
                 measurements,
                 width,
+                height,
+                stored_entries,
                 entry_bytes,
                 operator_bytes: storage,
                 workspace: Some(workspace),
@@ -85,15 +93,37 @@ fn measure(experiment: &Experiment) -> Result<Size, CliError> {
             let (rows, cols) = arrays.shape;
             check_room(experiment, rows, cols)?;
             let measurements = arrays.data.len();
-            let width = experiment.width.or(arrays.factors.as_ref().map(|factors| factors.f.ncols())).unwrap_or(0);
-            let built = arrays.into_problem(path)?;
+            let width = experiment.width.or(arrays.factors.as_ref().map(|factors| factors.width())).unwrap_or(0);
+            let built = arrays.into_problem(path, experiment.factorization)?;
             let largest = built.instance.target.as_ref().and_then(|target| target.values.first().copied()).unwrap_or(1.0);
             let operator_bytes = built.instance.operator.storage_bytes();
             let entry_bytes = if built.kind == OperatorKind::Dense { 8 } else { 0 };
             let flops = built.instance.operator.cost(1).flops;
             let ensemble = built.kind.label();
-            Ok(Size { rows, cols, measurements, width, entry_bytes, operator_bytes, workspace: None, flops, ensemble, largest })
+            let (height, stored_entries) = extent(experiment, rows, cols);
+            Ok(Size {
+                rows,
+                cols,
+                measurements,
+                width,
+                height,
+                stored_entries,
+                entry_bytes,
+                operator_bytes,
+                workspace: None,
+                flops,
+                ensemble,
+                largest,
+            })
         }
+    }
+}
+
+/// Rows of the state, and entries of a stored measurement.
+fn extent(experiment: &Experiment, rows: usize, cols: usize) -> (usize, usize) {
+    match experiment.factorization {
+        Factorization::Asymmetric => (rows + cols, rows * cols),
+        Factorization::Symmetric => (rows, rows * (rows + 1) / 2),
     }
 }
 
@@ -158,7 +188,7 @@ impl Estimate {
         let table = trajectories * times * (record.observables.len() as u64 + 3) * NUMBER;
         let spectrum = trajectories * times * modes * 4 * NUMBER;
         let comparison = pairs * times * 7 * NUMBER;
-        let snapshots = if record.snapshots { trajectories * times * ((size.rows + size.cols) * size.width) as u64 * 8 } else { 0 };
+        let snapshots = if record.snapshots { trajectories * times * (size.height * size.width) as u64 * 8 } else { 0 };
         Estimate {
             evaluations: counts.collect(),
             passes,
@@ -169,7 +199,7 @@ impl Estimate {
     }
 
     fn entries_bytes(&self) -> u64 {
-        (self.size.measurements * self.size.rows * self.size.cols) as u64 * self.size.entry_bytes
+        (self.size.measurements * self.size.stored_entries) as u64 * self.size.entry_bytes
     }
 
     /// As comments, so that the output as a whole stays a configuration.

@@ -12,6 +12,8 @@ pub struct Experiment {
     pub seed: u64,
     /// Where the instance comes from.
     pub problem: Problem,
+    /// How the unknown matrix is factored.
+    pub factorization: Factorization,
     /// `h`; absent only where the instance's file brings initial factors.
     pub width: Option<usize>,
     /// What is recorded.
@@ -20,6 +22,16 @@ pub struct Experiment {
     pub trajectories: Vec<TrajectorySpec>,
     /// The comparisons, with family names expanded to members.
     pub comparisons: Vec<ComparisonSpec>,
+}
+
+/// How the unknown matrix is factored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Factorization {
+    /// `X = FGᵀ`, loss `½‖A(X) − y‖²`.
+    #[default]
+    Asymmetric,
+    /// `X = UUᵀ`, loss `¼‖A(X) − y‖²`: a square, positive semidefinite target, symmetrised measurements.
+    Symmetric,
 }
 
 /// Where the instance comes from.
@@ -61,6 +73,27 @@ pub enum TargetKind {
     },
     /// A matrix from a PNG, CSV or .npy file.
     File {
+        /// The file, relative paths already joined to the configuration's directory.
+        path: PathBuf,
+        /// The rank of the best approximation, scaled to `σ₁ = 1`; `None`: the matrix as it is.
+        rank: Option<usize>,
+    },
+    /// Positive semidefinite with Haar-distributed eigenvectors, for the symmetric model.
+    Semidefinite {
+        /// `d`
+        side: usize,
+        /// `σ₁ ≥ … ≥ σ_r > 0`; the length is the rank.
+        singular_values: Vec<f64>,
+    },
+    /// `U*U*ᵀ` with independent Gaussian unit columns, for the symmetric model.
+    UnitColumns {
+        /// `d`
+        side: usize,
+        /// `r`
+        rank: usize,
+    },
+    /// A symmetric positive semidefinite matrix from a PNG, CSV or .npy file, for the symmetric model.
+    SemidefiniteFile {
         /// The file, relative paths already joined to the configuration's directory.
         path: PathBuf,
         /// The rank of the best approximation, scaled to `σ₁ = 1`; `None`: the matrix as it is.
@@ -210,6 +243,8 @@ pub enum InitKind {
     Gaussian,
     /// `α` times Haar-distributed matrices with orthonormal columns (rows, where the factor is wider than high).
     Orthogonal,
+    /// Ones on the diagonals, times `α`: the first columns of the identity.
+    Identity,
     /// `F₀ = α U_Y Qᵀ`, `G₀ = α V_Y Qᵀ`: every mode starts at `s₀ = α²`, balanced.
     Spectral,
     /// `F₀ = α U Σ^{1/2}`, `G₀ = α V Σ^{1/2}` of the top `h` singular triples of `A*(y)`.

@@ -68,7 +68,7 @@ pub(super) struct TargetTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub rows: Key<usize>,
-    /// Number of columns, n.
+    /// Number of columns, n. In the symmetric model it equals rows, and may be left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub cols: Key<usize>,
@@ -86,6 +86,9 @@ pub(super) struct TargetTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "incoherent"))]
     pub coherence: Key<CoherenceName>,
+    /// Symmetric model only, instead of a spectrum: Y = U*U*ᵀ with independent Gaussian columns of norm 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Key<ColumnsName>,
     /// A PNG (grey levels), CSV or .npy file; a relative path starts at this file's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Key<String>,
@@ -98,6 +101,14 @@ pub(super) struct TargetTable {
 pub(super) enum CoherenceName {
     Incoherent,
     Coherent,
+}
+
+/// Columns of U*.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum ColumnsName {
+    Unit,
 }
 
 /// The measurements: exactly one ensemble.
@@ -179,7 +190,8 @@ pub(super) enum StorageName {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ModelTable {
-    /// "asymmetric": X = FGᵀ with F ∈ R^{m×h}, G ∈ R^{n×h}.
+    /// "asymmetric": X = FGᵀ with F ∈ R^{m×h}, G ∈ R^{n×h}, loss ½‖A(X) − y‖². "symmetric": X = UUᵀ with U ∈ R^{d×h}, loss ¼‖A(X) − y‖², a
+    /// positive semidefinite target, symmetrised measurements.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "asymmetric"))]
     pub factorization: Key<FactorizationName>,
@@ -195,6 +207,7 @@ pub(super) struct ModelTable {
 #[schemars(inline)]
 pub(super) enum FactorizationName {
     Asymmetric,
+    Symmetric,
 }
 
 /// The law of the initial factors: exactly one.
@@ -208,6 +221,9 @@ pub(super) struct InitTable {
     /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orthogonal: Key<LawTable>,
+    /// scale times the first columns of the identity (and columns of zeros, where a factor is wider than high).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Key<IdentityLawTable>,
     /// From the singular triples of the target (balanced, every mode starts at scale²; needs width ≥ rank), or of A*(y).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spectral: Key<SpectralTable>,
@@ -225,6 +241,15 @@ pub(super) struct LawTable {
     pub seed: Key<u64>,
 }
 
+/// Size of initial factors with nothing random about them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdentityLawTable {
+    /// α, a positive number.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub scale: Located<f64>,
+}
+
 /// The law of a trajectory's own initial factors: exactly one. Lists make families.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -236,6 +261,9 @@ pub(super) struct FamilyInitTable {
     /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orthogonal: Key<FamilyLawTable>,
+    /// scale times the first columns of the identity (and columns of zeros, where a factor is wider than high).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Key<FamilyIdentityLawTable>,
     /// From the singular triples of the target (balanced, every mode starts at scale²; needs width ≥ rank), or of A*(y).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spectral: Key<FamilySpectralTable>,
@@ -250,6 +278,14 @@ pub(super) struct FamilyLawTable {
     /// The seed of the factors' directions, or a list of them; that of `init` by default, so that the same directions are scaled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Key<OneOrMany<u64>>,
+}
+
+/// Size of a trajectory's initial factors with nothing random about them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FamilyIdentityLawTable {
+    /// α, a positive number, or a list of them.
+    pub scale: Located<OneOrMany<f64>>,
 }
 
 /// What is recorded, and when trajectories end.

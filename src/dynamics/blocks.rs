@@ -1,8 +1,8 @@
 //! What a perturbation adds to the flow, by its form.
 
-use super::State;
+use super::{Shape, State};
 use crate::config::Form;
-use crate::linalg::{Form as Product, Matrix, View, multiply_into, operator_norm};
+use crate::linalg::{Form as Product, Matrix, View, multiply_into, operator_norm, operator_norm_symmetric};
 
 /// A perturbation's blocks, by its form (THEORY 2.1).
 #[derive(Clone, Debug, PartialEq)]
@@ -15,23 +15,32 @@ pub enum Blocks {
     Additive(Matrix),
     /// `Ż = (sym(N) + 𝓔)Z`, `𝓔 = [[D_F, E₁],[E₂ᵀ, D_G]]`, `(m+n) × (m+n)`.
     Lifted(Matrix),
+    /// The symmetric model's one symmetric `E` (`d × d`): `U̇ = (N+E)U`.
+    Symmetric(Matrix),
 }
 
 impl Blocks {
-    /// Zero blocks of a form, for `m × n` targets and factors of width `h`.
-    pub fn zeros(form: Form, rows: usize, cols: usize, width: usize) -> Self {
+    /// Zero blocks of a form, for states of a shape. In the symmetric model the shared, the lifted (and the two-sided) form are one.
+    pub fn zeros(form: Form, shape: Shape) -> Self {
+        let product = || Matrix::zeros(shape.rows(), shape.cols());
         match form {
-            Form::Shared => Blocks::Shared(Matrix::zeros(rows, cols)),
-            Form::TwoSided => Blocks::TwoSided(Matrix::zeros(rows, cols), Matrix::zeros(rows, cols)),
-            Form::Additive => Blocks::Additive(Matrix::zeros(rows + cols, width)),
-            Form::Lifted => Blocks::Lifted(Matrix::zeros(rows + cols, rows + cols)),
+            Form::Additive => Blocks::Additive(Matrix::zeros(shape.height(), shape.width())),
+            _ if shape.is_symmetric() => Blocks::Symmetric(product()),
+            Form::Shared => Blocks::Shared(product()),
+            Form::TwoSided => Blocks::TwoSided(product(), product()),
+            Form::Lifted => Blocks::Lifted(Matrix::zeros(shape.height(), shape.height())),
         }
+    }
+
+    /// Whether the blocks are a symmetric matrix.
+    pub fn is_symmetric(&self) -> bool {
+        matches!(self, Blocks::Symmetric(_))
     }
 
     /// The matrices.
     pub fn matrices_mut(&mut self) -> impl Iterator<Item = &mut Matrix> {
         let (first, second) = match self {
-            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
+            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) | Blocks::Symmetric(a) => (a, None),
             Blocks::TwoSided(a, b) => (a, Some(b)),
         };
         std::iter::once(first).chain(second)
@@ -40,7 +49,7 @@ impl Blocks {
     /// The matrices.
     pub fn matrices(&self) -> impl Iterator<Item = &Matrix> {
         let (first, second) = match self {
-            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) => (a, None),
+            Blocks::Shared(a) | Blocks::Additive(a) | Blocks::Lifted(a) | Blocks::Symmetric(a) => (a, None),
             Blocks::TwoSided(a, b) => (a, Some(b)),
         };
         std::iter::once(first).chain(second)
@@ -48,19 +57,26 @@ impl Blocks {
 
     /// `‖𝓔‖_op` (additive: `‖P‖_op`).
     pub fn norm(&self) -> f64 {
-        self.matrices().map(operator_norm).fold(0.0, f64::max)
+        match self {
+            Blocks::Symmetric(e) => operator_norm_symmetric(e),
+            _ => self.matrices().map(operator_norm).fold(0.0, f64::max),
+        }
     }
 
     /// What the perturbation adds to the rate at a state: `𝓔 Z`, or `P`.
     pub fn rate(&self, state: &State) -> State {
         let mut rate = State::zeros(state.shape());
         let (rows, cols) = (state.left().nrows(), state.right().nrows());
+        if let Blocks::Symmetric(e) = self {
+            state.drive_into(1.0, e, &mut rate);
+            return rate;
+        }
         let mut sides = |left: &Matrix, right: &Matrix| {
             multiply_into(rate.matrix_mut(), 0, rows, 1.0, Product::Plain, View::of(left), state.right());
             multiply_into(rate.matrix_mut(), rows, cols, 1.0, Product::LeftTransposed, View::of(right), state.left());
         };
         match self {
-            Blocks::Shared(e) => sides(e, e),
+            Blocks::Shared(e) | Blocks::Symmetric(e) => sides(e, e),
             Blocks::TwoSided(first, second) => sides(first, second),
             Blocks::Additive(p) => rate.matrix_mut().copy_from(p),
             Blocks::Lifted(e) => {
@@ -70,10 +86,11 @@ impl Blocks {
         rate
     }
 
-    /// `‖sym(X) + 𝓔‖_op` for an `m × n` matrix `X`; `None` for the additive form, which no matrix stands for.
+    /// `‖sym(X) + 𝓔‖_op` (`‖X + E‖_op` in the symmetric model) for an `m × n` matrix `X`; `None` for the additive form, which no matrix stands for.
     pub fn norm_with(&self, x: &Matrix) -> Option<f64> {
         match self {
             Blocks::Shared(e) => Some(operator_norm(&(x + e))),
+            Blocks::Symmetric(e) => Some(operator_norm_symmetric(&(x + e))),
             Blocks::TwoSided(first, second) => Some(operator_norm(&(x + first)).max(operator_norm(&(x + second)))),
             Blocks::Lifted(e) => {
                 let (rows, cols) = x.shape();

@@ -1,8 +1,7 @@
 //! The field of descent with new measurements at every step.
 
-use super::gradient_flow::apply;
-use super::{Drive, Moment, Next, Shape, State, VectorField};
-use crate::linalg::{Form, Matrix, multiply_into};
+use super::{Drive, Moment, Next, State, VectorField};
+use crate::linalg::{Form, Matrix, multiply_into, symmetrise};
 use crate::random::{Purpose, stream};
 use crate::sensing::{Answer, Question};
 use rand::RngExt;
@@ -24,6 +23,7 @@ pub const MOST_STEPS: u64 = 1 << (64 - ROW_BITS);
 /// Row `i` of step `k` comes from stream `k·2²⁴ + i` of [`Purpose::Fresh`]: `mn` standard normal numbers in column-major order, each divided by `√p`, then the
 /// number that the noise's standard deviation multiplies. A row is drawn, used for its residual `⟨row, R⟩ + e` and for its part of `N_k`, and dropped.
 /// The rows make eight parts, which are added in their order, whatever the number of threads. Nothing is allocated after construction.
+/// In the symmetric model the measurements are symmetrised ones.
 /// (THEORY 2.1: the changing measurement matrices of W23.)
 #[derive(Debug)]
 pub struct FreshMeasurements {
@@ -116,11 +116,16 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 impl VectorField for FreshMeasurements {
     fn begin(&mut self, at: Moment, state: &State, rate: &mut State) -> Next {
-        let Shape::Factors { rows, .. } = state.shape();
+        let rows = state.shape().rows();
         multiply_into(&mut self.residual, 0, rows, -1.0, Form::RightTransposed, state.left(), state.right());
         self.residual += &self.target;
         self.measure(at.piece);
-        apply(rate, &self.drive, state);
+        if state.shape().is_symmetric() {
+            // ⟨A, R⟩ sees the symmetric part of A alone, so the sums are those of symmetrised measurements but for this.
+            symmetrise(&mut self.drive);
+            symmetrise(&mut self.noise_adjoint);
+        }
+        state.drive_into(1.0, &self.drive, rate);
         Next::Rate
     }
 
@@ -130,7 +135,7 @@ impl VectorField for FreshMeasurements {
     }
 
     fn resume(&mut self, _at: Moment, state: &State, _answer: &Answer, rate: &mut State) -> Next {
-        apply(rate, &self.drive, state);
+        state.drive_into(1.0, &self.drive, rate);
         Next::Rate
     }
 

@@ -1,10 +1,10 @@
 //! Gradient flow of the factored least-squares loss.
 
-use super::{Moment, Next, Shape, State, VectorField};
-use crate::linalg::{Form, Matrix, View, multiply_into};
+use super::{Moment, Next, State, VectorField};
 use crate::sensing::{Answer, Question, Want};
 
-/// `Ḟ = N G`, `Ġ = Nᵀ F` with `N = A*(y − A(FGᵀ))`: the negative gradient of `½‖A(FGᵀ) − y‖²`. One question an evaluation.
+/// `Ḟ = N G`, `Ġ = Nᵀ F` with `N = A*(y − A(FGᵀ))`: the negative gradient of `½‖A(FGᵀ) − y‖²`. In the symmetric
+/// model `U̇ = N U`, the negative gradient of `¼‖A(UUᵀ) − y‖²`. One question an evaluation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GradientFlow;
 
@@ -18,7 +18,7 @@ impl VectorField for GradientFlow {
     }
 
     fn resume(&mut self, _at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next {
-        apply(rate, &answer.matrix, state);
+        state.drive_into(1.0, &answer.matrix, rate);
         Next::Rate
     }
 }
@@ -46,11 +46,4 @@ impl VectorField for ThinGradientFlow {
             }
         }
     }
-}
-
-/// `out = sym(N) Z`
-pub(super) fn apply(out: &mut State, n: &Matrix, state: &State) {
-    let Shape::Factors { rows, cols, .. } = state.shape();
-    multiply_into(out.matrix_mut(), 0, rows, 1.0, Form::Plain, View::of(n), state.right());
-    multiply_into(out.matrix_mut(), rows, cols, 1.0, Form::LeftTransposed, View::of(n), state.left());
 }

@@ -1,7 +1,7 @@
 //! Products with the Hessian of the loss, by questions to the operator.
 
-use super::{Shape, State};
-use crate::linalg::{Form, Matrix, View, multiply_into};
+use super::State;
+use crate::linalg::Matrix;
 use crate::sensing::{Answer, Point, Question};
 
 /// Products with `∇²f` and with its Gauss–Newton part `JᵀJ` at a point, one question a product.
@@ -10,6 +10,8 @@ use crate::sensing::{Answer, Point, Question};
 /// `X' = δF Gᵀ + F δGᵀ`. The question is `D = −A*A(X')` (no data), and
 ///
 /// `∇²f δ = −[D G + N δG; Dᵀ F + Nᵀ δF]`, `JᵀJ δ = −[D G; Dᵀ F]`, `J δ = A(X')`.
+///
+/// In the symmetric model, with `f(U) = ¼‖A(UUᵀ) − y‖²` and `X' = δU Uᵀ + U δUᵀ`: `∇²f δ = −(D U + N δU)`, `JᵀJ δ = −D U`, `J δ = A(X')/√2`.
 ///
 /// It holds a copy of the point, so that an observer may keep asking after the trajectory has moved on. Order of calls:
 /// [`aim`](Self::aim), [`question`](Self::question), then a product with the answer. (THEORY 3.7.)
@@ -29,7 +31,7 @@ pub struct HessianProduct {
 impl HessianProduct {
     /// Products at the state `Z`, where `drive` is `N`. The direction is zero until it is [aimed](Self::aim).
     pub fn new(state: &State, drive: &Matrix) -> Self {
-        let Shape::Factors { rows, cols, .. } = state.shape();
+        let (rows, cols) = (state.shape().rows(), state.shape().cols());
         assert_eq!(drive.shape(), (rows, cols), "N has the shape of FGᵀ");
         let zeros = State::zeros(state.shape());
         HessianProduct {
@@ -66,10 +68,7 @@ impl HessianProduct {
     /// Sets the direction δ, column-major in `[δF; δG]`.
     pub fn aim(&mut self, direction: &[f64]) {
         self.direction.as_mut_slice().copy_from_slice(direction);
-        let rows = self.tangent.nrows();
-        multiply_into(&mut self.tangent, 0, rows, 1.0, Form::RightTransposed, self.direction.left(), self.state.right());
-        multiply_into(&mut self.other, 0, rows, 1.0, Form::RightTransposed, self.state.left(), self.direction.right());
-        self.tangent += &self.other;
+        self.state.tangent_into(&self.direction, &mut self.other, &mut self.tangent);
     }
 
     /// `δF Gᵀ + F δGᵀ`, `m × n`.
@@ -85,19 +84,13 @@ impl HessianProduct {
     /// `∇²f δ` from the answer.
     pub fn hessian(&mut self, answer: &Answer, out: &mut [f64]) {
         self.gauss_newton(answer, out);
-        let (rows, cols) = self.tangent.shape();
-        let n = View::of(&self.drive);
-        multiply_into(self.scratch.matrix_mut(), 0, rows, -1.0, Form::Plain, n, self.direction.right());
-        multiply_into(self.scratch.matrix_mut(), rows, cols, -1.0, Form::LeftTransposed, n, self.direction.left());
+        self.direction.drive_into(-1.0, &self.drive, &mut self.scratch);
         out.iter_mut().zip(self.scratch.as_slice()).for_each(|(out, x)| *out += x);
     }
 
     /// `JᵀJ δ` from the answer.
     pub fn gauss_newton(&mut self, answer: &Answer, out: &mut [f64]) {
-        let (rows, cols) = self.tangent.shape();
-        let d = View::of(&answer.matrix);
-        multiply_into(self.scratch.matrix_mut(), 0, rows, -1.0, Form::Plain, d, self.state.right());
-        multiply_into(self.scratch.matrix_mut(), rows, cols, -1.0, Form::LeftTransposed, d, self.state.left());
+        self.state.drive_into(-1.0, &answer.matrix, &mut self.scratch);
         out.copy_from_slice(self.scratch.as_slice());
     }
 }

@@ -1,6 +1,5 @@
 //! The field of stochastic gradient descent.
 
-use super::gradient_flow::apply;
 use super::{Drive, Moment, Next, State, VectorField};
 use crate::random::{Purpose, below, stream};
 use crate::sensing::{Answer, Question, Rows};
@@ -63,7 +62,7 @@ impl VectorField for MiniBatches {
     }
 
     fn resume(&mut self, _at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next {
-        apply(rate, &answer.matrix, state);
+        state.drive_into(1.0, &answer.matrix, rate);
         Next::Rate
     }
 

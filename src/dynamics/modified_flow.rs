@@ -1,8 +1,7 @@
 //! The modified flow of gradient descent.
 
-use super::gradient_flow::apply;
 use super::{Moment, Next, Shape, State, VectorField};
-use crate::linalg::{Form, Matrix, multiply_into};
+use crate::linalg::Matrix;
 use crate::sensing::{Answer, Point, Question};
 
 /// `Ż = −∇f − (η/2) ∇²f ∇f = −∇(f + (η/4)‖∇f‖²)`: the flow that gradient descent of step η follows to second order (THEORY 3.6).
@@ -35,7 +34,7 @@ enum Asked {
 impl ModifiedFlow {
     /// The modified flow of descent with step `η = step`, for states of a shape.
     pub fn new(step: f64, shape: Shape) -> Self {
-        let Shape::Factors { rows, cols, .. } = shape;
+        let (rows, cols) = (shape.rows(), shape.cols());
         ModifiedFlow {
             step,
             answer: Answer::new(rows, cols),
@@ -52,11 +51,8 @@ impl ModifiedFlow {
         self.answer.matrix.copy_from(&answer.matrix);
         self.answer.product.copy_from(&answer.product);
         self.answer.residual_norm_squared = answer.residual_norm_squared;
-        apply(&mut self.descent, &self.answer.matrix, state);
-        let (rows, form) = (self.direction.nrows(), Form::RightTransposed);
-        multiply_into(&mut self.direction, 0, rows, 1.0, form, self.descent.left(), state.right());
-        multiply_into(&mut self.direction_part, 0, rows, 1.0, form, state.left(), self.descent.right());
-        self.direction += &self.direction_part;
+        state.drive_into(1.0, &self.answer.matrix, &mut self.descent);
+        state.tangent_into(&self.descent, &mut self.direction_part, &mut self.direction);
     }
 }
 
@@ -79,8 +75,8 @@ impl VectorField for ModifiedFlow {
             self.asked = Asked::Curvature;
             return Next::Ask;
         }
-        apply(rate, &answer.matrix, state);
-        apply(&mut self.rate_part, &self.answer.matrix, &self.descent);
+        state.drive_into(1.0, &answer.matrix, rate);
+        self.descent.drive_into(1.0, &self.answer.matrix, &mut self.rate_part);
         let parts = self.descent.as_slice().iter().zip(self.rate_part.as_slice());
         for (rate, (descent, part)) in rate.as_mut_slice().iter_mut().zip(parts) {
             *rate = descent - 0.5 * self.step * (*rate + part);

@@ -1,6 +1,6 @@
-//! What a trajectory moves: the stacked factors `Z = [F; G]`.
+//! What a trajectory moves: the stacked factors `Z = [F; G]`, or the single factor `U` of the symmetric model.
 
-use crate::linalg::{Form, Matrix, View, frobenius, multiply};
+use crate::linalg::{Form, Matrix, View, frobenius, multiply, multiply_into, symmetrise};
 use serde::{Deserialize, Serialize};
 
 const LANES: usize = 8;
@@ -17,6 +17,56 @@ pub enum Shape {
         /// `h`
         width: usize,
     },
+    /// `Z = U ∈ R^{side×width}`, which stands for `UUᵀ`: both [`left`](State::left) and [`right`](State::right) factor are `U`.
+    Symmetric {
+        /// `d`
+        side: usize,
+        /// `h`
+        width: usize,
+    },
+}
+
+impl Shape {
+    /// Rows of the product: `m`, or `d`.
+    pub fn rows(self) -> usize {
+        match self {
+            Shape::Factors { rows, .. } => rows,
+            Shape::Symmetric { side, .. } => side,
+        }
+    }
+
+    /// Columns of the product: `n`, or `d`.
+    pub fn cols(self) -> usize {
+        match self {
+            Shape::Factors { cols, .. } => cols,
+            Shape::Symmetric { side, .. } => side,
+        }
+    }
+
+    /// `h`
+    pub fn width(self) -> usize {
+        match self {
+            Shape::Factors { width, .. } | Shape::Symmetric { width, .. } => width,
+        }
+    }
+
+    /// Rows of `Z`: `m + n`, or `d`.
+    pub fn height(self) -> usize {
+        match self {
+            Shape::Factors { rows, cols, .. } => rows + cols,
+            Shape::Symmetric { side, .. } => side,
+        }
+    }
+
+    /// Whether it is the symmetric model's.
+    pub fn is_symmetric(self) -> bool {
+        matches!(self, Shape::Symmetric { .. })
+    }
+
+    /// `c` of the loss `f = c ‖A(X) − y‖²`: ½, and ¼ in the symmetric model, so that `Ż = −∇f` is `sym(N) Z` and `N U`.
+    pub fn loss_factor(self) -> f64 {
+        if self.is_symmetric() { 0.25 } else { 0.5 }
+    }
 }
 
 /// A point of the trajectory's space.
@@ -39,10 +89,14 @@ impl State {
         state
     }
 
+    /// The state of the symmetric model's factor `U` (`d × h`).
+    pub fn from_symmetric_factor(u: Matrix) -> Self {
+        State { shape: Shape::Symmetric { side: u.nrows(), width: u.ncols() }, matrix: u }
+    }
+
     /// The zero state of a shape.
     pub fn zeros(shape: Shape) -> Self {
-        let Shape::Factors { rows, cols, width } = shape;
-        State { shape, matrix: Matrix::zeros(rows + cols, width) }
+        State { shape, matrix: Matrix::zeros(shape.height(), shape.width()) }
     }
 
     /// The shape.
@@ -50,7 +104,7 @@ impl State {
         self.shape
     }
 
-    /// The stacked matrix `Z`, `(m + n) × h`.
+    /// The stacked matrix `Z`, `(m + n) × h`; `U`, `d × h`, in the symmetric model.
     pub fn matrix(&self) -> &Matrix {
         &self.matrix
     }
@@ -70,16 +124,14 @@ impl State {
         self.matrix.as_mut_slice()
     }
 
-    /// `F`, `m × h`.
+    /// `F`, `m × h`; `U` in the symmetric model.
     pub fn left(&self) -> View<'_> {
-        let Shape::Factors { rows, .. } = self.shape;
-        View::of_rows(&self.matrix, 0, rows)
+        View::of_rows(&self.matrix, 0, self.shape.rows())
     }
 
-    /// `G`, `n × h`.
+    /// `G`, `n × h`; `U` in the symmetric model.
     pub fn right(&self) -> View<'_> {
-        let Shape::Factors { rows, cols, .. } = self.shape;
-        View::of_rows(&self.matrix, rows, cols)
+        View::of_rows(&self.matrix, self.shape.height() - self.shape.cols(), self.shape.cols())
     }
 
     /// `‖Z‖_F`.
@@ -100,9 +152,45 @@ impl State {
         lanes.iter().sum::<f64>() + rest
     }
 
-    /// `FGᵀ`.
+    /// `FGᵀ`; in the symmetric model `UUᵀ`, symmetric to the last bit.
     pub fn product(&self) -> Matrix {
-        multiply(Form::RightTransposed, self.left(), self.right())
+        let mut product = multiply(Form::RightTransposed, self.left(), self.right());
+        if self.shape.is_symmetric() {
+            symmetrise(&mut product);
+        }
+        product
+    }
+
+    /// Writes `scale · sym(N) Z = scale · [NG; NᵀF]`; `scale · NU` in the symmetric model, where `N` must be symmetric. Allocates nothing.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn drive_into(&self, scale: f64, n: &Matrix, out: &mut State) {
+        let (rows, n) = (self.shape.rows(), View::of(n));
+        multiply_into(&mut out.matrix, 0, rows, scale, Form::Plain, n, self.right());
+        if let Shape::Factors { cols, .. } = self.shape {
+            multiply_into(&mut out.matrix, rows, cols, scale, Form::LeftTransposed, n, self.left());
+        }
+    }
+
+    /// Writes the differential of the product along a direction of the same shape, `δF Gᵀ + F δGᵀ`, or `δU Uᵀ + U δUᵀ`, symmetric to the
+    /// last bit; `scratch` is of the product's shape too. Allocates nothing.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn tangent_into(&self, direction: &State, scratch: &mut Matrix, out: &mut Matrix) {
+        let (rows, form) = (self.shape.rows(), Form::RightTransposed);
+        multiply_into(out, 0, rows, 1.0, form, direction.left(), self.right());
+        match self.shape {
+            Shape::Factors { .. } => {
+                multiply_into(scratch, 0, rows, 1.0, form, self.left(), direction.right());
+                *out += &*scratch;
+            }
+            Shape::Symmetric { .. } => {
+                symmetrise(out);
+                *out *= 2.0;
+            }
+        }
     }
 
     /// Whether every entry is finite.

@@ -14,6 +14,7 @@ mod product;
 mod qr;
 mod scaled;
 mod svd;
+mod symmetrise;
 mod view;
 
 pub use cholesky::{cholesky, solve_lower_triangular};
@@ -24,6 +25,7 @@ pub use principal_angles::largest_principal_angle_sine;
 pub use product::{Form, multiply, multiply_add_into, multiply_into};
 pub use qr::thin_qr;
 pub use svd::{DecompositionError, ThinSvd, singular_values, singular_values_of_product, thin_svd, thin_svd_of_product};
+pub use symmetrise::symmetrise;
 pub use view::View;
 
 /// A real matrix, column-major.

@@ -1,7 +1,6 @@
 //! How the leading singular spaces of `FGᵀ` lie to those of the target.
 
 use super::{Observer, Sample, Shared};
-use crate::dynamics::Shape;
 use crate::linalg::{Matrix, View, largest_principal_angle_sine};
 
 pub(super) const COLUMNS: [&str; 2] = ["angle_left", "angle_right"];
@@ -13,9 +12,9 @@ pub(super) struct Angles;
 /// What `σ_r − σ_{r+1}` of `FGᵀ` must exceed for its first `r` singular vectors to mean anything: a bound on the error of the
 /// singular values, `ε max(m, n, h) ‖F‖_F ‖G‖_F`. By Wedin's theorem the angles' error is at most this over the gap.
 fn resolution(sample: &Sample<'_>) -> f64 {
-    let Shape::Factors { rows, cols, width } = sample.state.shape();
+    let shape = sample.state.shape();
     let norm = |factor: View<'_>| crate::linalg::frobenius(&factor.to_matrix());
-    f64::EPSILON * rows.max(cols).max(width) as f64 * norm(sample.state.left()) * norm(sample.state.right())
+    f64::EPSILON * shape.rows().max(shape.cols()).max(shape.width()) as f64 * norm(sample.state.left()) * norm(sample.state.right())
 }
 
 fn leading(vectors: &Matrix, rank: usize) -> View<'_> {

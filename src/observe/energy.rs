@@ -17,7 +17,7 @@ impl Observer for EnergyDefect {
     }
 
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
-        let loss = 0.5 * sample.answer.residual_norm_squared;
+        let loss = sample.state.shape().loss_factor() * sample.answer.residual_norm_squared;
         if sample.t == 0.0 {
             self.initial_loss = Some(loss).filter(|loss| loss.is_finite());
         }

@@ -6,7 +6,8 @@ use crate::linalg::{Form, Matrix, multiply, operator_norm_symmetric};
 
 pub(super) const COLUMNS: [&str; 2] = ["imbalance", "imbalance_drift"];
 
-/// `‖Λ‖_op` and `‖Λ − Λ₀‖_op` with `Λ = FᵀF − GᵀG`, `Λ₀` that of the trajectory's initial state.
+/// `‖Λ‖_op` and `‖Λ − Λ₀‖_op` with `Λ = FᵀF − GᵀG`, `Λ₀` that of the trajectory's initial state. Empty in the symmetric
+/// model, whose one factor is balanced with itself.
 pub(super) struct Imbalance {
     initial: Matrix,
 }
@@ -28,6 +29,9 @@ impl Observer for Imbalance {
     }
 
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
+        if sample.state.shape().is_symmetric() {
+            return;
+        }
         let mut current = imbalance(sample.state);
         row[0] = Some(operator_norm_symmetric(&current));
         if current.shape() == self.initial.shape() {

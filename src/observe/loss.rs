@@ -1,12 +1,13 @@
 //! The loss, its gradient, and the fit to the data.
 
 use super::{Observer, Sample, Shared};
-use crate::linalg::{Form, Matrix, View, frobenius, multiply};
+use crate::dynamics::State;
+use crate::linalg::{Matrix, frobenius};
 use crate::problem::Instance;
 
 pub(super) const COLUMNS: [&str; 3] = ["loss", "grad_norm", "train_error"];
 
-/// `f = ½‖A(FGᵀ) − y‖²`, `‖∇f‖_F = √(‖NG‖_F² + ‖NᵀF‖_F²)`, `‖A(FGᵀ) − y‖/‖y‖`.
+/// `f = ½‖A(FGᵀ) − y‖²`, `‖∇f‖_F = √(‖NG‖_F² + ‖NᵀF‖_F²)`, `‖A(FGᵀ) − y‖/‖y‖`; in the symmetric model `f = ¼‖A(UUᵀ) − y‖²`, `‖∇f‖_F = ‖NU‖_F`.
 pub(super) struct Loss {
     data_norm: f64,
 }
@@ -24,11 +25,19 @@ impl Observer for Loss {
 
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         let squared = sample.answer.residual_norm_squared;
-        let n = View::of(&sample.answer.matrix);
-        let left = multiply(Form::Plain, n, sample.state.right());
-        let right = multiply(Form::LeftTransposed, n, sample.state.left());
-        row[0] = Some(0.5 * squared);
-        row[1] = Some(frobenius(&left).hypot(frobenius(&right)));
+        let mut descent = State::zeros(sample.state.shape());
+        sample.state.drive_into(1.0, &sample.answer.matrix, &mut descent);
+        row[0] = Some(sample.state.shape().loss_factor() * squared);
+        row[1] = Some(gradient_norm(&descent));
         row[2] = Some(squared.sqrt() / self.data_norm);
+    }
+}
+
+/// `‖[NG; NᵀF]‖_F` from the norms of its parts.
+fn gradient_norm(descent: &State) -> f64 {
+    let norm = |part: Matrix| frobenius(&part);
+    match descent.shape().is_symmetric() {
+        true => descent.norm(),
+        false => norm(descent.left().to_matrix()).hypot(norm(descent.right().to_matrix())),
     }
 }

@@ -14,9 +14,11 @@ mod rip;
 mod sample;
 mod signal;
 mod spectrum;
+mod symmetric_path;
 
 pub use curvature::Curvature;
 pub use observers::{ObserveError, Observer, ObserverMemory, Observers, known_columns};
 pub use perturbation::{Budget, Motion, StepPath, budget, flow_norm};
 pub use sample::{Sample, Shared};
 pub use signal::Phase;
+pub use symmetric_path::SymmetricStepPath;

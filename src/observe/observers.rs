@@ -158,7 +158,10 @@ impl Observers {
         let undefined = rows.into_iter().filter(|(_, values)| values[total].is_none() && values[known].is_some());
         let steps: Vec<u64> = undefined.filter_map(|(step, _)| step).collect();
         let first = steps.first()?;
-        Some(format!("η‖N‖ ≥ 1 at {} recorded steps, first at step {first}: the perturbation is undefined there", steps.len()))
+        Some(format!(
+            "η‖N‖ ≥ 1 (in the symmetric model ηλ_min(N) ≤ −1) at {} recorded steps, first at step {first}: the perturbation is undefined there",
+            steps.len()
+        ))
     }
 
     /// Where the columns of [`Curvature::extremes`](super::Curvature::extremes) stand.

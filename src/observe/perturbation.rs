@@ -3,11 +3,12 @@
 //! `𝓔` is defined by `Ż = (sym(R) + 𝓔) Z` with the true residual `R = Y − FGᵀ`. A flow has `𝓔 = sym(N − R)` and what is imposed on it. A
 //! descent step of size `η` from `Z_k`, read as the path `Z(s) = (I + s sym(N_k)) Z_k`, `0 ≤ s ≤ η`, has the `𝓔(s)` of THEORY 3.8, which exists
 //! where `s‖N_k‖ < 1`; the exponential step, the path `e^{s sym(N_k)} Z_k`, has `𝓔(s) = sym(N_k − R(s))`. Of a step the largest values count,
-//! at both ends and in the middle.
+//! at both ends and in the middle. The symmetric model's steps are in `symmetric_path.rs`.
 //!
 //! A stochastic step has the matrix `N_S` of its mini-batch in the place of `N_k`, and `sym(N_S − N)` as one more part; a step with measurements of its own
 //! has their `N_k`, and their `(A_k*A_k − I)R_k` and `A_k*(e_k)` as parts.
 
+use super::symmetric_path::SymmetricStepPath;
 use super::{Observer, Sample, Shared};
 use crate::config::Method;
 use crate::linalg::{Form, Matrix, ThinSvd, multiply, operator_norm, operator_norm_symmetric, thin_svd};
@@ -69,7 +70,7 @@ pub struct Budget {
     pub noise: f64,
     /// `‖R_k − R(s)‖_op`.
     pub motion: f64,
-    /// `s‖N_k‖²/(1 − s‖N_k‖)`.
+    /// `s‖N_k‖²/(1 − s‖N_k‖)`; in the symmetric model `max_i sλ_i²/(1 + sλ_i)`.
     pub discretisation: f64,
     /// `‖𝓔_imposed‖_op`.
     pub imposed: f64,
@@ -88,8 +89,8 @@ pub struct StepPath<'a> {
 }
 
 impl<'a> StepPath<'a> {
-    /// The path of the step that begins at a sample; `None` for flows, without a target, where `η‖N_k‖ ≥ 1`, or where a stochastic step's matrix is
-    /// not known.
+    /// The path of the step that begins at a sample of the asymmetric model; `None` for flows, without a target, where `η‖N_k‖ ≥ 1`, or where a
+    /// stochastic step's matrix is not known.
     pub fn new(sample: &'a Sample<'a>, motion: Motion) -> Option<Self> {
         let drive = match motion {
             Motion::Stochastic(_) => sample.drive?.matrix,
@@ -204,6 +205,9 @@ impl<'a> StepPath<'a> {
 /// The perturbation's norms at a sample; `None` where they are not defined.
 pub fn budget(sample: &Sample<'_>, motion: Motion) -> Option<Budget> {
     let (residual, noise) = (sample.residual?, sample.instance.noise_adjoint.as_ref()?);
+    if motion != Motion::Flow && sample.state.shape().is_symmetric() {
+        return Some(SymmetricStepPath::new(sample, motion)?.budget(noise));
+    }
     if motion != Motion::Flow {
         return Some(StepPath::new(sample, motion)?.budget(noise));
     }
@@ -266,6 +270,7 @@ impl Observer for PerturbationIntegral {
 pub fn integrand(sample: &Sample<'_>, motion: Motion) -> Option<f64> {
     match motion {
         Motion::Flow => flow_norm(sample),
+        _ if sample.state.shape().is_symmetric() => Some(SymmetricStepPath::new(sample, motion)?.integral()),
         _ => Some(StepPath::new(sample, motion)?.integral()),
     }
 }

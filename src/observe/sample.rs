@@ -1,7 +1,7 @@
 //! What observers look at.
 
 use crate::dynamics::{Blocks, Drive, State};
-use crate::linalg::{Matrix, ThinSvd, thin_svd_of_product};
+use crate::linalg::{Matrix, ThinSvd, thin_svd, thin_svd_of_product};
 use crate::problem::Instance;
 use crate::sensing::Answer;
 use std::cell::OnceCell;
@@ -38,6 +38,15 @@ impl Shared {
     ///
     /// Always with vectors, so that the digits of the spectrum do not depend on which columns were asked for.
     pub fn product_svd(&self, sample: &Sample<'_>) -> Option<&ThinSvd> {
-        self.product_svd.get_or_init(|| thin_svd_of_product(sample.state.left(), sample.state.right()).ok()).as_ref()
+        self.product_svd.get_or_init(|| product_svd(sample.state)).as_ref()
     }
+}
+
+/// In the symmetric model of `U` itself: `UUᵀ` has its left singular vectors and the squares of its singular values, small ones with twice the digits.
+fn product_svd(state: &State) -> Option<ThinSvd> {
+    if !state.shape().is_symmetric() {
+        return thin_svd_of_product(state.left(), state.right()).ok();
+    }
+    let ThinSvd { left, values, .. } = thin_svd(state.left()).ok()?;
+    Some(ThinSvd { right: left.clone(), left, values: values.into_iter().map(|value| value * value).collect() })
 }

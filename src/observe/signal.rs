@@ -7,7 +7,8 @@ use crate::problem::Target;
 pub(super) const COLUMNS: [&str; 6] = ["signal_min", "signal_gap", "nuisance_left", "nuisance_right", "misalignment", "phase"];
 
 /// `σ_r(p)`, `‖q‖`, `‖F_⊥‖`, `‖G_⊥‖`, `√2‖Z‖/σ_r(U_YᵀF + V_YᵀG)` with `p = ½(U_YᵀF + V_YᵀG)`, `q = ½(U_YᵀF − V_YᵀG)`, `F_⊥ = (I − U_YU_Yᵀ)F`
-/// (THEORY 2.1), and the phase that they tell.
+/// (THEORY 2.1), and the phase that they tell. In the symmetric model with `F = G = U` and `V_Y = U_Y`: `p = U_YᵀU`, both nuisances are `U_⊥`, the misalignment is
+/// `‖U‖/σ_r(U_YᵀU)`, and the gap `q`, zero by definition, is left empty.
 pub(super) struct Signal;
 
 /// The phases of small-initialisation descent, as numbers of a column.
@@ -40,7 +41,7 @@ fn across(factor: View<'_>, basis: &Matrix, along: &Matrix) -> Matrix {
 }
 
 impl Signal {
-    fn measure(target: &Target, sample: &Sample<'_>) -> Option<[f64; 6]> {
+    fn measure(target: &Target, sample: &Sample<'_>) -> Option<[Option<f64>; 6]> {
         let (f, g) = (sample.state.left(), sample.state.right());
         let left = multiply(Form::LeftTransposed, &target.left, f);
         let right = multiply(Form::LeftTransposed, &target.right, g);
@@ -48,9 +49,13 @@ impl Signal {
         let signal_gap = operator_norm(&((&left - &right) * 0.5));
         let nuisance_left = operator_norm(&across(f, &target.left, &left));
         let nuisance_right = operator_norm(&across(g, &target.right, &right));
-        let misalignment = operator_norm(sample.state.matrix()) / (signal_min * std::f64::consts::SQRT_2);
+        let symmetric = sample.state.shape().is_symmetric();
+        // The norm of [U; U] is √2‖U‖.
+        let stacked = if symmetric { std::f64::consts::SQRT_2 } else { 1.0 };
+        let misalignment = stacked * operator_norm(sample.state.matrix()) / (signal_min * std::f64::consts::SQRT_2);
         let phase = Phase::of(signal_min, signal_gap.max(nuisance_left).max(nuisance_right), *target.values.last()?);
-        Some([signal_min, signal_gap, nuisance_left, nuisance_right, misalignment, f64::from(phase as u8)])
+        let gap = Some(signal_gap).filter(|_| !symmetric);
+        Some([Some(signal_min), gap, Some(nuisance_left), Some(nuisance_right), Some(misalignment), Some(f64::from(phase as u8))])
     }
 }
 
@@ -62,7 +67,7 @@ impl Observer for Signal {
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         let Some(target) = &sample.instance.target else { return };
         if let Some(values) = Signal::measure(target, sample) {
-            row.iter_mut().zip(values).for_each(|(cell, value)| *cell = Some(value));
+            row.copy_from_slice(&values);
         }
     }
 }

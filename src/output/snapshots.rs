@@ -6,7 +6,7 @@ use crate::simulation::{RunRecord, Snapshots};
 use std::io::{self, Seek, Write};
 
 /// Writes `snapshots.npz`: per trajectory that kept its factors `<trajectory>.t` of shape (s), `<trajectory>.f` (s, m, h) and
-/// `<trajectory>.g` (s, n, h), f64 in C order. Equal records give equal bytes.
+/// `<trajectory>.g` (s, n, h), in the symmetric model `<trajectory>.u` (s, d, h) instead of both, f64 in C order. Equal records give equal bytes.
 ///
 /// # Errors
 /// A write that fails; snapshots of unequal shapes or numbers.
@@ -16,6 +16,10 @@ pub fn write_snapshots<W: Write + Seek>(record: &RunRecord, writer: W) -> io::Re
         if let Some(Snapshots { t, f, g }) = &trajectory.snapshots {
             let name = &trajectory.name;
             archive.array(&format!("{name}.t"), &[t.len()], t.iter().copied())?;
+            if g.is_empty() && !f.is_empty() {
+                stack(&mut archive, &format!("{name}.u"), t.len(), f)?;
+                continue;
+            }
             stack(&mut archive, &format!("{name}.f"), t.len(), f)?;
             stack(&mut archive, &format!("{name}.g"), t.len(), g)?;
         }

@@ -1,6 +1,8 @@
 //! From a specification to a perturbed flow.
 
-use super::laws::{Adversarial, AdversarialLimit, Constant, Descent, OrnsteinUhlenbeck, Piecewise, Replay, Rotating, Smooth};
+use super::laws::{
+    Adversarial, AdversarialLimit, Constant, Descent, OrnsteinUhlenbeck, Piecewise, Replay, Rotating, Smooth, SymmetricDescent,
+};
 use super::{Blocks, Bound, Perturbation, PerturbationError, PerturbedFlow};
 use crate::config::{Against, BoundSpec, Form, Law, PerturbationSpec, RelativeTo};
 use crate::dynamics::Shape;
@@ -36,8 +38,10 @@ pub fn build_law(
     shape: Shape,
     horizon: f64,
 ) -> Result<Box<dyn Perturbation>, PerturbationError> {
-    let Shape::Factors { rows, cols, width } = shape;
-    let (zeros, seed) = (Blocks::zeros(spec.form, rows, cols, width), spec.seed);
+    if shape.is_symmetric() && spec.form == Form::TwoSided {
+        return Err(PerturbationError::TwoSidedSymmetric);
+    }
+    let (zeros, seed) = (Blocks::zeros(spec.form, shape), spec.seed);
     Ok(match &spec.law {
         Law::Constant { direction } => Box::new(Constant::new(seed, *direction, &zeros)?),
         Law::Rotating { period } => Box::new(Rotating::new(seed, positive("rotating.period", *period)?, &zeros)),
@@ -48,23 +52,26 @@ pub fn build_law(
             let resolution = pieces("ornstein_uhlenbeck.resolution", *resolution, horizon)?;
             Box::new(OrnsteinUhlenbeck::new(seed, correlation_time, resolution, &zeros))
         }
-        Law::Adversarial { against, smoothing } => Box::new(adversary(spec.form, *against, *smoothing, instance, width)?),
+        Law::Adversarial { against, smoothing } => Box::new(adversary(spec.form, *against, *smoothing, instance, shape)?),
         Law::AdversarialLimit => Box::new(limit(spec, instance)?),
         Law::Replay { file, interpolation } => {
             let largest = spec.bound.map(|bound| fixed_bound(bound, spec.form, instance.target.as_ref())).transpose()?;
             Box::new(Replay::read(file, spec.form, *interpolation, &zeros, largest)?)
         }
         Law::Descent { step } => {
-            if spec.form != Form::Lifted {
-                return Err(PerturbationError::DescentForm);
+            let step = pieces("descent.step", *step, horizon)?;
+            match (shape.is_symmetric(), spec.form) {
+                (true, Form::Shared | Form::Lifted) => Box::new(SymmetricDescent::new(step, shape.rows())),
+                (false, Form::Lifted) => Box::new(Descent::new(step, shape)),
+                _ => return Err(PerturbationError::DescentForm),
             }
-            Box::new(Descent::new(pieces("descent.step", *step, horizon)?, shape))
         }
     })
 }
 
-fn adversary(form: Form, against: Against, smoothing: f64, instance: &Instance, width: usize) -> Result<Adversarial, PerturbationError> {
-    if form != Form::Shared {
+fn adversary(form: Form, against: Against, smoothing: f64, instance: &Instance, shape: Shape) -> Result<Adversarial, PerturbationError> {
+    let width = shape.width();
+    if !(form == Form::Shared || shape.is_symmetric() && form == Form::Lifted) {
         return Err(PerturbationError::AdversaryForm);
     }
     let target = instance.target.as_ref().ok_or(PerturbationError::AdversaryNeedsTarget)?;
@@ -78,6 +85,9 @@ fn adversary(form: Form, against: Against, smoothing: f64, instance: &Instance, 
 }
 
 fn limit(spec: &PerturbationSpec, instance: &Instance) -> Result<AdversarialLimit, PerturbationError> {
+    if instance.operator.is_symmetric() {
+        return Err(PerturbationError::LimitSymmetric);
+    }
     if spec.form != Form::Shared {
         return Err(PerturbationError::AdversaryForm);
     }

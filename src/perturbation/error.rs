@@ -17,6 +17,14 @@ pub enum PerturbationError {
          forms blocks would compete for the bound"
     )]
     AdversaryForm,
+    /// An adversary with two factors in mind.
+    #[error("perturbation.adversarial.against = \"limit\" is not offered in the symmetric model; use \"residual\" or \"weakest_mode\"")]
+    LimitSymmetric,
+    /// Two blocks for one factor.
+    #[error(
+        "perturbation.form = \"two_sided\" disturbs F and G apart, and the symmetric model has one factor; use \"shared\" (one symmetric E) or \"additive\""
+    )]
+    TwoSidedSymmetric,
     /// The weakest of `r` modes in fewer than `r` columns.
     #[error(
         "perturbation.adversarial.against = \"weakest_mode\" needs model.width ≥ rank: width = {width}, rank = {rank}, so that σ_r of the signal is 0 at \

@@ -26,8 +26,8 @@ pub struct PerturbedFlow {
 impl PerturbedFlow {
     /// The flow of states of a shape under a law.
     pub fn new(law: Box<dyn Perturbation>, form: Form, bound: Option<Bound>, target: Option<Matrix>, shape: Shape) -> Self {
-        let Shape::Factors { rows, cols, width } = shape;
-        let blocks = Blocks::zeros(form, rows, cols, width);
+        let (rows, cols) = (shape.rows(), shape.cols());
+        let blocks = Blocks::zeros(form, shape);
         let driven = [Matrix::zeros(rows, cols), Matrix::zeros(rows, cols)];
         PerturbedFlow {
             law,
@@ -86,21 +86,23 @@ impl VectorField for PerturbedFlow {
                 *left += first;
                 *right += second;
             }
+            Blocks::Symmetric(e) => *left += e,
             Blocks::Additive(_) | Blocks::Lifted(_) => {}
         }
-        let Shape::Factors { rows, cols, .. } = state.shape();
-        let n = View::of(&answer.matrix);
-        multiply_into(self.descent.matrix_mut(), 0, rows, 1.0, Product::Plain, n, state.right());
-        multiply_into(self.descent.matrix_mut(), rows, cols, 1.0, Product::LeftTransposed, n, state.left());
+        state.drive_into(1.0, &answer.matrix, &mut self.descent);
+        let rows = state.shape().rows();
         multiply_into(rate.matrix_mut(), 0, rows, 1.0, Product::Plain, View::of(left), state.right());
-        multiply_into(rate.matrix_mut(), rows, cols, 1.0, Product::LeftTransposed, View::of(right), state.left());
+        if let Shape::Factors { cols, .. } = state.shape() {
+            multiply_into(rate.matrix_mut(), rows, cols, 1.0, Product::LeftTransposed, View::of(right), state.left());
+        }
         match &self.blocks {
             Blocks::Additive(p) => *rate.matrix_mut() += p,
             Blocks::Lifted(e) => {
-                multiply_into(self.product.matrix_mut(), 0, rows + cols, 1.0, Product::Plain, View::of(e), View::of(state.matrix()));
+                let height = state.shape().height();
+                multiply_into(self.product.matrix_mut(), 0, height, 1.0, Product::Plain, View::of(e), View::of(state.matrix()));
                 *rate.matrix_mut() += self.product.matrix();
             }
-            Blocks::Shared(_) | Blocks::TwoSided(..) => {}
+            Blocks::Shared(_) | Blocks::TwoSided(..) | Blocks::Symmetric(_) => {}
         }
         Next::Rate
     }

@@ -3,7 +3,7 @@
 use super::ensemble::{build_operator, footprint, kind};
 use super::npz::{OperatorKind, read_instance};
 use super::{InitialFactors, Instance, ProblemError, build_target, target_shape};
-use crate::config::{Experiment, Measurements, Problem, SensingSpec, TargetKind, TargetSpec};
+use crate::config::{Experiment, Factorization, Measurements, Problem, SensingSpec, TargetKind, TargetSpec};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream};
 use crate::sensing::available_memory;
@@ -33,12 +33,12 @@ pub fn build_instance(experiment: &Experiment) -> Result<BuiltProblem, ProblemEr
         Problem::Generated { target, sensing } => {
             let (rows, cols) = target_shape(target)?;
             check_room(experiment, rows, cols)?;
-            generate(target, sensing)
+            generate(target, sensing, experiment.factorization)
         }
         Problem::File(path) => {
             let arrays = read_instance(path)?;
             check_room(experiment, arrays.shape.0, arrays.shape.1)?;
-            arrays.into_problem(path)
+            arrays.into_problem(path, experiment.factorization)
         }
     }
 }
@@ -51,7 +51,8 @@ pub fn build_instance(experiment: &Experiment) -> Result<BuiltProblem, ProblemEr
 pub fn check_room(experiment: &Experiment, rows: usize, cols: usize) -> Result<(), ProblemError> {
     let (width, trajectories) = (experiment.width.unwrap_or(0), experiment.trajectories.len());
     let product = |factors: &[usize]| factors.iter().fold(8_u64, |product, &factor| product.saturating_mul(factor as u64));
-    let states = product(&[3, trajectories, rows.saturating_add(cols), width]);
+    let height = if experiment.factorization == Factorization::Symmetric { rows } else { rows.saturating_add(cols) };
+    let states = product(&[3, trajectories, height, width]);
     let needed = product(&[4, rows, cols]).saturating_add(states);
     match available_memory() {
         Some(available) if needed > available => Err(ProblemError::TooLarge { rows, cols, width, trajectories, needed, available }),
@@ -59,18 +60,21 @@ pub fn check_room(experiment: &Experiment, rows: usize, cols: usize) -> Result<(
     }
 }
 
-fn generate(target: &TargetSpec, sensing: &SensingSpec) -> Result<BuiltProblem, ProblemError> {
+fn generate(target: &TargetSpec, sensing: &SensingSpec, factorization: Factorization) -> Result<BuiltProblem, ProblemError> {
     let (rows, cols) = target_shape(target)?;
     let known_rank = match (&target.kind, sensing.ensemble) {
-        (TargetKind::Random { singular_values, .. }, _) => Some(singular_values.len()),
-        (TargetKind::File { rank: Some(rank), .. }, _) => Some((*rank).min(rows).min(cols)),
-        (TargetKind::File { rank: None, .. }, ensemble) => (!ensemble.measurements().is_some_and(Measurements::needs_rank)).then_some(1),
+        (TargetKind::Random { singular_values, .. } | TargetKind::Semidefinite { singular_values, .. }, _) => Some(singular_values.len()),
+        (TargetKind::UnitColumns { rank, .. }, _) => Some(*rank),
+        (TargetKind::File { rank: Some(rank), .. } | TargetKind::SemidefiniteFile { rank: Some(rank), .. }, _) => {
+            Some((*rank).min(rows).min(cols))
+        }
+        (_, ensemble) => (!ensemble.measurements().is_some_and(Measurements::needs_rank)).then_some(1),
     };
     if let Some(rank) = known_rank {
-        footprint(sensing, rows, cols, rank, 0)?;
+        footprint(sensing, factorization, rows, cols, rank, 0)?;
     }
     let target = build_target(target)?;
-    let operator = build_operator(sensing, rows, cols, target.rank())?;
+    let operator = build_operator(sensing, factorization, rows, cols, target.rank())?;
     let mut data = operator.measure(&target.matrix);
     let noise_adjoint = if sensing.noise == 0.0 {
         Matrix::zeros(rows, cols)

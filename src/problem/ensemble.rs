@@ -1,8 +1,10 @@
 //! From the description of an ensemble to its operator, and what that takes.
 
 use super::{OperatorKind, ProblemError};
-use crate::config::{Ensemble, SensingSpec, Storage};
-use crate::sensing::{Dense, Entries, Gaussian, Hadamard, Identity, Pauli, Rademacher, RankOne, SensingOperator};
+use crate::config::{Ensemble, Factorization, SensingSpec, Storage};
+use crate::sensing::{
+    Dense, Entries, Gaussian, Hadamard, Identity, PackedSymmetric, Pauli, Rademacher, RankOne, SensingOperator, Symmetrised,
+};
 
 /// What an operator takes, before it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,12 +24,25 @@ pub struct Footprint {
 ///
 /// # Errors
 /// An ensemble that does not exist or does not fit in memory; nothing is allocated.
-pub fn footprint(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize, width: usize) -> Result<Footprint, ProblemError> {
+pub fn footprint(
+    sensing: &SensingSpec,
+    factorization: Factorization,
+    rows: usize,
+    cols: usize,
+    rank: usize,
+    width: usize,
+) -> Result<Footprint, ProblemError> {
+    let symmetric = factorization == Factorization::Symmetric;
     let ensemble = sensing.ensemble;
     let p = ensemble.measurements().map_or(rows.saturating_mul(cols), |measurements| measurements.count(rows, cols, rank));
     let product = |factors: &[usize]| factors.iter().fold(1_u64, |product, &factor| product.saturating_mul(factor as u64));
     let (storage, workspace, flops) = match ensemble {
         Ensemble::Identity => (0, 0, 3.0 * product(&[p]) as f64),
+        Ensemble::Gaussian { storage, .. } if symmetric => {
+            PackedSymmetric::check_fits(rows, p, storage)?;
+            let packed = rows.saturating_mul(rows.saturating_add(1)) / 2;
+            (PackedSymmetric::required_bytes(rows, p, storage), Dense::workspace_bytes(packed, 1, 1), 4.0 * product(&[p, packed]) as f64)
+        }
         Ensemble::Gaussian { storage, .. } => {
             Dense::check_fits(rows, cols, p, storage)?;
             (Dense::required_bytes(rows, cols, p, storage), Dense::workspace_bytes(rows, cols, 1), 4.0 * product(&[p, rows, cols]) as f64)
@@ -40,7 +55,11 @@ pub fn footprint(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize, w
         Ensemble::RankOne { .. } => {
             RankOne::check_fits(rows, cols, p)?;
             let (side, thin) = (rows.saturating_add(cols), width.max(1));
-            (RankOne::required_bytes(rows, cols, p), product(&[8, 8, side, thin]), 4.0 * product(&[p, side, thin]) as f64)
+            (
+                RankOne::required_bytes(rows, if symmetric { 0 } else { cols }, p),
+                product(&[8, 8, side, thin]),
+                4.0 * product(&[p, side, thin]) as f64,
+            )
         }
         Ensemble::Hadamard { .. } => {
             Hadamard::check_fits(rows, cols, p)?;
@@ -71,13 +90,23 @@ pub fn entry_bytes(ensemble: &Ensemble) -> u64 {
     }
 }
 
-/// The operator of a specification, for a target of shape `rows × cols` and rank `rank`.
+/// The operator of a specification, for a target of shape `rows × cols` and rank `rank`; in the symmetric model, where both sides are equal, its
+/// measurement matrices are symmetrised, and those of rank one are `x xᵀ`.
 ///
 /// # Errors
 /// An ensemble that does not exist or does not fit in memory.
-pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usize) -> Result<Box<dyn SensingOperator>, ProblemError> {
-    let p = footprint(sensing, rows, cols, rank, 0)?.measurements;
-    Ok(match sensing.ensemble {
+pub fn build_operator(
+    sensing: &SensingSpec,
+    factorization: Factorization,
+    rows: usize,
+    cols: usize,
+    rank: usize,
+) -> Result<Box<dyn SensingOperator>, ProblemError> {
+    let p = footprint(sensing, factorization, rows, cols, rank, 0)?.measurements;
+    let symmetric = factorization == Factorization::Symmetric;
+    let operator: Box<dyn SensingOperator> = match sensing.ensemble {
+        Ensemble::Gaussian { storage, .. } if symmetric => return Ok(Box::new(PackedSymmetric::draw(rows, p, storage, sensing.seed)?)),
+        Ensemble::RankOne { .. } if symmetric => Box::new(RankOne::draw_symmetric(rows, p, sensing.seed)?),
         Ensemble::Identity => Box::new(Identity::new(rows, cols)),
         Ensemble::Gaussian { storage, .. } => Box::new(Gaussian::draw(rows, cols, p, storage, sensing.seed)?),
         Ensemble::Rademacher { .. } => Box::new(Rademacher::draw(rows, cols, p, sensing.seed)?),
@@ -85,7 +114,8 @@ pub fn build_operator(sensing: &SensingSpec, rows: usize, cols: usize, rank: usi
         Ensemble::Hadamard { .. } => Box::new(Hadamard::draw(rows, cols, p, sensing.seed)?),
         Ensemble::Pauli { .. } => Box::new(Pauli::draw(rows, cols, p, sensing.seed)?),
         Ensemble::Entries { .. } => Box::new(Entries::draw(rows, cols, p, sensing.seed)?),
-    })
+    };
+    Ok(if symmetric { Box::new(Symmetrised::new(operator)) } else { operator })
 }
 
 /// How the ensemble's operators are exported.

@@ -60,6 +60,54 @@ pub enum ProblemError {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// A target of the symmetric model that is not square.
+    #[error(
+        "{origin} is {rows}×{cols}: the symmetric model recovers Y = UUᵀ, which is square; take another matrix or factorization = \"asymmetric\""
+    )]
+    NotSquare {
+        /// What the matrix is.
+        origin: String,
+        /// `m`
+        rows: usize,
+        /// `n`
+        cols: usize,
+    },
+    /// A target of the symmetric model that is not symmetric.
+    #[error(
+        "{origin} is not symmetric: two opposite entries differ by {skew:.1e}, where the largest entry is {largest:.1e}; the symmetric model recovers \
+         Y = UUᵀ; take another matrix or factorization = \"asymmetric\""
+    )]
+    NotSymmetric {
+        /// What the matrix is.
+        origin: String,
+        /// The largest difference between opposite entries.
+        skew: f64,
+        /// The largest entry.
+        largest: f64,
+    },
+    /// A target of the symmetric model with a negative eigenvalue.
+    #[error(
+        "{origin} is not positive semidefinite: its eigenvalues reach from {least:.3e} to {largest:.3e}; the symmetric model recovers Y = UUᵀ, which has \
+         none below zero; take another matrix or factorization = \"asymmetric\""
+    )]
+    NotSemidefinite {
+        /// What the matrix is.
+        origin: String,
+        /// The smallest eigenvalue.
+        least: f64,
+        /// The largest eigenvalue.
+        largest: f64,
+    },
+    /// Initial factors of the other model.
+    #[error("the instance's file brings {found}, and the {model} model starts from {expected}; change the file or model.factorization")]
+    OtherModel {
+        /// What is there.
+        found: &'static str,
+        /// The model's name.
+        model: &'static str,
+        /// What is needed.
+        expected: &'static str,
+    },
     /// A rank beyond the matrix's shape.
     #[error(
         "target.rank = {rank}: {origin} is {rows}×{cols}, so its rank is from 1 to {}; change target.rank or set it to \"full\"",
@@ -114,7 +162,9 @@ pub enum ProblemError {
     #[error(transparent)]
     Sensing(#[from] crate::sensing::SensingError),
     /// No width was given.
-    #[error("model.width is missing: the number of columns of the factors must be given where the instance's file brings no f0 and g0")]
+    #[error(
+        "model.width is missing: the number of columns of the factors must be given where the instance's file brings no f0 and g0 (or u0)"
+    )]
     NoWidth,
     /// Spectral initialisation without a target.
     #[error("init.spectral needs the target's singular vectors, and the instance has no target; use init.gaussian or init.orthogonal")]
@@ -142,13 +192,13 @@ pub enum ProblemError {
     DataDecomposition(DecompositionError),
     /// Factors from a file that brings none.
     #[error(
-        "the initial factors are to come from the instance's file, which brings no f0 and g0; add them or choose an init of another kind"
+        "the initial factors are to come from the instance's file, which brings no f0 and g0 (or u0); add them or choose an init of another kind"
     )]
     NoFactors,
     /// Factors of another shape.
     #[error("{name} is {}×{}, expected {}×{}; correct the file or model.width", found.0, found.1, expected.0, expected.1)]
     FactorShape {
-        /// `f0` or `g0`.
+        /// `f0`, `g0` or `u0`.
         name: &'static str,
         /// What is needed.
         expected: (usize, usize),

@@ -10,6 +10,7 @@ mod init;
 mod instance;
 mod npz;
 mod structured;
+mod symmetric_target;
 mod target;
 
 pub(crate) use archive::row_major;
@@ -22,4 +23,5 @@ pub use haar::{gaussian_matrix, semi_orthogonal};
 pub use init::{InitialFactors, initial_state};
 pub use instance::{Instance, Target};
 pub use npz::{InstanceArrays, OperatorArray, OperatorKind, read_instance, write_instance};
+pub use symmetric_target::semidefinite_target;
 pub use target::{best_approximation, build_target, target_shape};

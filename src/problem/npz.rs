@@ -13,25 +13,29 @@
 //! | `operator_shape` | (3) | `[p, m, n]`, integers | no, where another array tells the shape |
 //! | `target` | (m, n) | `Y` | no |
 //! | `f0`, `g0` | (m, h), (n, h) | initial factors | no, but both or neither |
+//! | `u0` | (d, h) | the initial factor of the symmetric model, instead of both | no |
+//!
+//! In the symmetric model the operator's matrices are their symmetric parts, on export and on import; the identity's `y` has all `d²` entries.
 //!
 //! Exported arrays are f64 in C order, in a zip archive without compression whose bytes depend on the numbers alone. Imported ones
 //! may hold any floating-point or integer type in either order.
 
 use super::archive::{ArchiveReader, ArchiveWriter};
 use super::file::npy::{Numbers, matrix, shape_text};
-use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target, structured};
-use crate::config::Storage;
+use super::{BuiltProblem, InitialFactors, Instance, ProblemError, Target, semidefinite_target, structured};
+use crate::config::{Factorization, Storage};
 use crate::dynamics::State;
 use crate::linalg::{Matrix, View};
-use crate::sensing::{Dense, Entries, Hadamard, Identity, Pauli, Rademacher, RankOne, SensingOperator};
+use crate::sensing::{Dense, Entries, Hadamard, Identity, PackedSymmetric, Pauli, Rademacher, RankOne, SensingOperator, Symmetrised};
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "target",
     "y",
     "f0",
     "g0",
+    "u0",
     "operator",
     "operator_kind",
     "operator_shape",
@@ -96,8 +100,12 @@ pub fn write_instance<W: Write + Seek>(writer: W, instance: &Instance, kind: Ope
     }
     archive.array("y", &[p], instance.data.iter().copied())?;
     if let Some(state) = initial {
-        archive.matrix("f0", state.left())?;
-        archive.matrix("g0", state.right())?;
+        if state.shape().is_symmetric() {
+            archive.matrix("u0", state.left())?;
+        } else {
+            archive.matrix("f0", state.left())?;
+            archive.matrix("g0", state.right())?;
+        }
     }
     archive.text("operator_kind", kind.label())?;
     archive.integers("operator_shape", &[p as i64, rows as i64, cols as i64])?;
@@ -122,7 +130,7 @@ pub struct InstanceArrays {
     pub target: Option<Matrix>,
     /// `y`, of length `p`.
     pub data: Vec<f64>,
-    /// `F₀` and `G₀`, if the file has them.
+    /// `F₀` and `G₀`, or `U₀`, if the file has them.
     pub factors: Option<InitialFactors>,
     /// `A`
     pub operator: OperatorArray,
@@ -164,11 +172,13 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
     }
     let data = file.vector("y")?;
     let target = if has("target") { Some(file.matrix("target")?) } else { None };
-    let factors = match (has("f0"), has("g0")) {
-        (true, true) => Some(InitialFactors { f: file.matrix("f0")?, g: file.matrix("g0")? }),
-        (true, false) => return Err(file.missing("g0", "initial factors are given by f0 and g0 together")),
-        (false, true) => return Err(file.missing("f0", "initial factors are given by f0 and g0 together")),
-        (false, false) => None,
+    let factors = match (has("f0"), has("g0"), has("u0")) {
+        (true, true, false) => Some(InitialFactors::Pair { f: file.matrix("f0")?, g: file.matrix("g0")? }),
+        (false, false, true) => Some(InitialFactors::Symmetric(file.matrix("u0")?)),
+        (false, false, false) => None,
+        (_, _, true) => return Err(file.archive.error("u0", "stands beside f0 or g0; keep those of one model")),
+        (true, false, false) => return Err(file.missing("g0", "initial factors are given by f0 and g0 together")),
+        (false, true, false) => return Err(file.missing("f0", "initial factors are given by f0 and g0 together")),
     };
     let kind = file.kind(has("operator"), has("operator_kind"))?;
     structured::check_names(&file.archive, &names, kind.label())?;
@@ -177,7 +187,7 @@ pub fn read_instance(path: &Path) -> Result<InstanceArrays, ProblemError> {
         (OperatorKind::Dense, _) => file.dense_shape()?,
         (_, Some(shape)) => shape,
         (_, None) => {
-            let factors = factors.as_ref().map(|factors| (factors.f.nrows(), factors.g.nrows()));
+            let factors = factors.as_ref().map(InitialFactors::shape);
             let shape = target.as_ref().map(Matrix::shape).or(factors);
             let (rows, cols) =
                 shape.ok_or_else(|| file.missing("operator_shape", "no other array tells the operator's rows and columns"))?;
@@ -201,22 +211,37 @@ impl InstanceArrays {
     /// The instance. Where the target is known so is the noise, `e = y − A(Y)` (of a noiseless instance: its rounding errors), and
     /// with it `A*(e)`; the rank is the number of singular values above `mn·ε·σ₁`. `path` names the file in messages.
     ///
+    /// In the symmetric model the operator's matrices are symmetrised.
+    ///
     /// # Errors
-    /// A zero target, an operator that cannot be made.
-    pub fn into_problem(self, path: &Path) -> Result<BuiltProblem, ProblemError> {
+    /// A zero target, an operator that cannot be made; in the symmetric model a shape that is not square, a target that is not symmetric and positive
+    /// semidefinite.
+    pub fn into_problem(self, path: &Path, factorization: Factorization) -> Result<BuiltProblem, ProblemError> {
         let origin = || format!("{}: array \"target\"", path.display());
         let (rows, cols) = self.shape;
+        let symmetric = factorization == Factorization::Symmetric;
+        if symmetric && rows != cols {
+            return Err(ProblemError::NotSquare { origin: path.display().to_string(), rows, cols });
+        }
+        let p = self.data.len();
         let (operator, kind): (Box<dyn SensingOperator>, _) = match self.operator {
+            OperatorArray::Dense(entries) if symmetric => (Box::new(PackedSymmetric::from_rows(rows, p, &entries)?), OperatorKind::Dense),
             OperatorArray::Identity => (Box::new(Identity::new(rows, cols)), OperatorKind::Identity),
             OperatorArray::Rademacher(signs) => (Box::new(signs), OperatorKind::Rademacher),
             OperatorArray::RankOne(vectors) => (Box::new(vectors), OperatorKind::RankOne),
             OperatorArray::Hadamard(transform) => (Box::new(transform), OperatorKind::Hadamard),
             OperatorArray::Pauli(strings) => (Box::new(strings), OperatorKind::Pauli),
             OperatorArray::Entries(entries) => (Box::new(entries), OperatorKind::Entries),
-            OperatorArray::Dense(entries) => (Box::new(Dense::from_rows(rows, cols, self.data.len(), &entries)?), OperatorKind::Dense),
+            OperatorArray::Dense(entries) => (Box::new(Dense::from_rows(rows, cols, p, &entries)?), OperatorKind::Dense),
         };
-        let target = self.target.map(|matrix| Target::from_matrix(matrix, None)).transpose();
-        let target = target.map_err(|source| ProblemError::Decomposition { origin: origin(), source })?;
+        let operator = if symmetric && !operator.is_symmetric() { Box::new(Symmetrised::new(operator)) } else { operator };
+        let target = match (self.target, symmetric) {
+            (Some(matrix), true) => Some(semidefinite_target(matrix, None, &origin())?),
+            (matrix, _) => matrix
+                .map(|matrix| Target::from_matrix(matrix, None))
+                .transpose()
+                .map_err(|source| ProblemError::Decomposition { origin: origin(), source })?,
+        };
         if target.as_ref().is_some_and(|target| target.rank() == 0) {
             return Err(ProblemError::ZeroTarget { origin: origin() });
         }
@@ -325,9 +350,13 @@ impl InstanceFile<'_> {
         if let Some((found_rows, found_cols)) = target.map(Matrix::shape) {
             equal("target", &[found_rows, found_cols], &[rows, cols], "(the operator's m, n)")?;
         }
-        if let Some(InitialFactors { f, g }) = factors {
-            equal("f0", &[f.nrows(), f.ncols()], &[rows, f.ncols()], "(the operator's m, width)")?;
-            equal("g0", &[g.nrows(), g.ncols()], &[cols, f.ncols()], "(the operator's n, width of f0)")?;
+        match factors {
+            Some(InitialFactors::Pair { f, g }) => {
+                equal("f0", &[f.nrows(), f.ncols()], &[rows, f.ncols()], "(the operator's m, width)")?;
+                equal("g0", &[g.nrows(), g.ncols()], &[cols, f.ncols()], "(the operator's n, width of f0)")?;
+            }
+            Some(InitialFactors::Symmetric(u)) => equal("u0", &[u.nrows(), u.ncols()], &[rows, u.ncols()], "(the operator's d, width)")?,
+            None => {}
         }
         Ok(())
     }

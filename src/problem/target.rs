@@ -1,7 +1,7 @@
 //! The target `Y`.
 
 use super::file::{matrix_shape, read_matrix};
-use super::{ProblemError, Target, semi_orthogonal};
+use super::{ProblemError, Target, semi_orthogonal, semidefinite_target, symmetric_target};
 use crate::config::{Coherence, TargetKind, TargetSpec};
 use crate::linalg::{DecompositionError, Form, Matrix, multiply, thin_svd};
 use crate::random::{Purpose, stream, without_replacement};
@@ -13,6 +13,8 @@ use crate::random::{Purpose, stream, without_replacement};
 ///   that are drawn without replacement (streams 2 and 3), and zero elsewhere.
 /// - From a file (formats: [`read_matrix`](super::read_matrix)): the [best approximation](best_approximation) of the given rank over its
 ///   `σ₁`, or without a rank the matrix as it is, whose rank is then the number of singular values above `mn·ε·σ₁`.
+/// - Of the symmetric model: `Y = U diag(σ) Uᵀ` with Haar-distributed `U` (stream 0); `Y = U*U*ᵀ` with normalised Gaussian columns (stream 0); or a
+///   [symmetric positive semidefinite](semidefinite_target) matrix from a file.
 ///
 /// # Errors
 /// Singular values that are none, a rank beyond the shape or beyond the matrix's numerical rank, a zero matrix, a file that cannot
@@ -28,6 +30,19 @@ pub fn build_target(spec: &TargetSpec) -> Result<Target, ProblemError> {
                 None => as_it_is(matrix, &origin),
             }
         }
+        TargetKind::Semidefinite { side, singular_values } => {
+            check_spectrum(singular_values)?;
+            check_rank(singular_values.len(), *side, *side, "the random target")?;
+            Ok(symmetric_target::random(spec.seed, *side, singular_values))
+        }
+        TargetKind::UnitColumns { side, rank } => {
+            check_rank(*rank, *side, *side, "the random target")?;
+            symmetric_target::unit_columns(spec.seed, *side, *rank).map_err(|source| decomposition("the random target", source))
+        }
+        TargetKind::SemidefiniteFile { path, rank } => {
+            let origin = path.display().to_string();
+            semidefinite_target(read_matrix(path, &|_, _| Ok(()))?, *rank, &origin)
+        }
     }
 }
 
@@ -38,7 +53,8 @@ pub fn build_target(spec: &TargetSpec) -> Result<Target, ProblemError> {
 pub fn target_shape(spec: &TargetSpec) -> Result<(usize, usize), ProblemError> {
     match &spec.kind {
         TargetKind::Random { rows, cols, .. } => Ok((*rows, *cols)),
-        TargetKind::File { path, .. } => matrix_shape(path),
+        TargetKind::Semidefinite { side, .. } | TargetKind::UnitColumns { side, .. } => Ok((*side, *side)),
+        TargetKind::File { path, .. } | TargetKind::SemidefiniteFile { path, .. } => matrix_shape(path),
     }
 }
 
@@ -65,10 +81,7 @@ pub fn best_approximation(matrix: &Matrix, rank: usize, origin: &str) -> Result<
 }
 
 fn random(seed: u64, (rows, cols): (usize, usize), values: &[f64], coherence: Coherence) -> Result<Target, ProblemError> {
-    let positive = values.iter().all(|value| value.is_finite() && *value > 0.0);
-    if values.is_empty() || !positive || values.windows(2).any(|pair| pair[0] < pair[1]) {
-        return Err(ProblemError::Spectrum { values: values.to_vec() });
-    }
+    check_spectrum(values)?;
     check_rank(values.len(), rows, cols, "the random target")?;
     let (left, right) = match coherence {
         Coherence::Incoherent => {
@@ -90,6 +103,14 @@ fn concentrated(seed: u64, side: u64, height: usize, rank: usize) -> Matrix {
         vectors.row_mut(to as usize).copy_from(&block.row(from));
     }
     vectors
+}
+
+fn check_spectrum(values: &[f64]) -> Result<(), ProblemError> {
+    let positive = values.iter().all(|value| value.is_finite() && *value > 0.0);
+    if values.is_empty() || !positive || values.windows(2).any(|pair| pair[0] < pair[1]) {
+        return Err(ProblemError::Spectrum { values: values.to_vec() });
+    }
+    Ok(())
 }
 
 fn as_it_is(matrix: Matrix, origin: &str) -> Result<Target, ProblemError> {

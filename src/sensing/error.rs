@@ -10,7 +10,7 @@ pub enum SensingError {
     /// The ensemble is larger than the memory that is left.
     #[error(
         "{measurements} measurements of {rows}×{cols} matrices with storage = \"{}\" need {}, and {} of memory are available; {}",
-        storage_name(*storage), Bytes(*needed), Bytes(*available), remedies(*rows, *cols, *available, *storage, *measurements)
+        storage_name(*storage), Bytes(*needed), Bytes(*available), remedies(*entries, *available, *storage, *measurements)
     )]
     TooLarge {
         /// Bytes that it would take.
@@ -25,6 +25,8 @@ pub enum SensingError {
         measurements: usize,
         /// What entries are stored as.
         storage: Storage,
+        /// Entries that are stored of each measurement: `mn`, or `d(d + 1)/2` of symmetric ones.
+        entries: usize,
     },
     /// A structured ensemble is larger than the memory that is left.
     #[error(
@@ -139,14 +141,14 @@ pub enum SensingError {
 }
 
 /// What to do about an ensemble that is too large.
-fn remedies(rows: usize, cols: usize, available: u64, storage: Storage, measurements: usize) -> String {
+fn remedies(entries: usize, available: u64, storage: Storage, measurements: usize) -> String {
     let mut remedies = Vec::new();
-    let fitting = available / Dense::required_bytes(rows, cols, 1, storage).max(1);
+    let fitting = available / Dense::required_bytes(entries, 1, 1, storage).max(1);
     if fitting > 0 {
         remedies.push(format!("at most {fitting} measurements"));
     }
     if storage == Storage::F64 {
-        let half = Dense::required_bytes(rows, cols, measurements, Storage::F32);
+        let half = Dense::required_bytes(entries, 1, measurements, Storage::F32);
         remedies.push(format!("storage = \"f32\" (half the memory: {})", Bytes(half)));
     }
     remedies.push("a smaller target".to_owned());
@@ -194,6 +196,7 @@ mod tests {
             cols: 1000,
             measurements: 50_000,
             storage: Storage::F64,
+            entries: 1_000_000,
         };
         assert_eq!(
             error.to_string(),

@@ -16,6 +16,7 @@ mod rademacher;
 mod rank_one;
 mod rip;
 mod subset;
+mod symmetric;
 mod walsh_hadamard;
 
 pub use dense::Dense;
@@ -29,6 +30,7 @@ pub use pauli::Pauli;
 pub use rademacher::Rademacher;
 pub use rank_one::RankOne;
 pub use rip::{NormalNorm, RipLowerBound, RipSearch, normal_operator_norm, rip_lower_bound, rip_lower_bounds};
+pub use symmetric::{PackedSymmetric, Symmetrised};
 
 use crate::linalg::{Matrix, View};
 use subset::Subset;
@@ -102,6 +104,14 @@ impl<'a> Question<'a> {
     /// `−A*A(X)`.
     pub fn normal(point: Point<'a>) -> Self {
         Question { point, data: false, rows: Rows::All, want: Want::Matrix }
+    }
+
+    /// The same at a matrix, answered by a matrix.
+    pub(crate) fn at<'b>(self, x: &'b Matrix) -> Question<'b>
+    where
+        'a: 'b,
+    {
+        Question { point: Point::Dense(x), want: Want::Matrix, ..self }
     }
 
     /// The same about some of the measurements.
@@ -189,6 +199,11 @@ pub trait SensingOperator: Send + Sync + std::fmt::Debug {
 
     /// Whether [`Want::Products`] is cheaper to answer than [`Want::Matrix`], and is answered.
     fn offers_products(&self) -> bool {
+        false
+    }
+
+    /// Whether it is an operator of the symmetric model: its measurement matrices, and all that it answers, are symmetric.
+    fn is_symmetric(&self) -> bool {
         false
     }
 

@@ -53,6 +53,9 @@ pub struct RipLowerBound {
 /// rises as long as c is at least the largest quotient on rank 2q, and c grows where it does. Problems of this kind have local maxima, hence restarts, and
 /// **a lower bound is all that comes out**: no efficient algorithm is known that computes `δ_q`.
 ///
+/// An operator of the symmetric model is searched over symmetric `X` of rank at most q, `X⁺ = U UᵀMU Uᵀ / ‖UᵀMU‖_F`: quotients need not be monotone there, but
+/// what was attained is a lower bound all the same.
+///
 /// An order above `min(m, n)` is the same as `min(m, n)`; order 0 gives 0. Deterministic.
 pub fn rip_lower_bound(operator: &dyn SensingOperator, order: usize, search: &RipSearch) -> RipLowerBound {
     rip_lower_bounds(operator, &[order], search).pop().unwrap_or_else(|| nothing(operator, search))
@@ -117,20 +120,27 @@ struct Climber {
     /// `c` of the lower end.
     shift: f64,
     settled: bool,
+    /// Whether `X` stays symmetric.
+    symmetric: bool,
 }
 
 impl Climber {
-    fn random(upward: bool, shape: (usize, usize), order: usize, seed: u64, index: u64) -> Self {
+    fn random(upward: bool, operator: &dyn SensingOperator, order: usize, seed: u64, index: u64) -> Self {
+        let (shape, symmetric) = (operator.shape(), operator.is_symmetric());
         let mut rng = stream(seed, Purpose::Rip, index);
         let mut draw = |rows| Matrix::from_fn(rows, order, |_, _| rng.sample(StandardNormal));
-        let (left, right) = (draw(shape.0), draw(shape.1));
-        Climber::at(upward, left, right)
+        let (left, mut right) = (draw(shape.0), draw(shape.1));
+        if symmetric {
+            // Signs of its own for the start's eigenvalues.
+            right = Matrix::from_fn(shape.0, order, |i, j| left[(i, j)] * right[(0, j)].signum());
+        }
+        Climber::at(upward, left, right, symmetric)
     }
 
-    fn at(upward: bool, left: Matrix, mut right: Matrix) -> Self {
+    fn at(upward: bool, left: Matrix, mut right: Matrix, symmetric: bool) -> Self {
         let norm = frobenius(&multiply(Form::RightTransposed, &left, &right));
         right /= norm;
-        Climber { upward, left, right, quotient: if upward { 0.0 } else { f64::INFINITY }, shift: 2.0, settled: false }
+        Climber { upward, left, right, quotient: if upward { 0.0 } else { f64::INFINITY }, shift: 2.0, settled: false, symmetric }
     }
 
     /// A step from `−A*A(X)`, with the quotient at `X`.
@@ -148,7 +158,10 @@ impl Climber {
         }
         let basis = thin_qr(&self.right).0;
         let left = thin_qr(&multiply(Form::Plain, &m, &basis)).0;
-        let right = multiply(Form::LeftTransposed, &m, &left);
+        let mut right = multiply(Form::LeftTransposed, &m, &left);
+        if self.symmetric {
+            right = multiply(Form::Plain, &left, &multiply(Form::LeftTransposed, &left, &right));
+        }
         let norm = frobenius(&right);
         // An upper end with A(X) = 0 has nowhere to go.
         if norm.is_finite() && norm > 0.0 {
@@ -160,7 +173,6 @@ impl Climber {
 }
 
 fn climb(pass: &mut Pass<'_>, order: usize, search: &RipSearch, smaller: Option<&RipLowerBound>) -> RipLowerBound {
-    let shape = pass.operator.shape();
     let restarts = search.restarts.clamp(1, BATCH / 2);
     let mut climbers = Vec::new();
     for index in 0..restarts {
@@ -169,9 +181,9 @@ fn climb(pass: &mut Pass<'_>, order: usize, search: &RipSearch, smaller: Option<
             climbers.push(match seeded {
                 Some(smaller) => {
                     let pad = |factor: &Matrix| factor.clone().resize_horizontally(order, 0.0);
-                    Climber::at(upward, pad(&smaller.left), pad(&smaller.right))
+                    Climber::at(upward, pad(&smaller.left), pad(&smaller.right), pass.operator.is_symmetric())
                 }
-                None => Climber::random(upward, shape, order, search.seed, index as u64),
+                None => Climber::random(upward, pass.operator, order, search.seed, index as u64),
             });
         }
     }

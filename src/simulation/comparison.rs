@@ -2,7 +2,7 @@
 
 use super::record::ComparisonRow;
 use crate::dynamics::State;
-use crate::linalg::{Form, Matrix, View, frobenius, multiply, operator_norm};
+use crate::linalg::{Form, Matrix, View, frobenius, multiply, operator_norm, symmetrise};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -87,10 +87,13 @@ fn factor_difference(a: &State, b: &State) -> Option<Matrix> {
 fn product_difference(a: &State, b: &State) -> Matrix {
     match factor_difference(a, b) {
         Some(difference) => {
-            let rows = a.left().nrows();
-            let cols = a.right().nrows();
-            multiply(Form::RightTransposed, View::of_rows(&difference, 0, rows), a.right())
-                + multiply(Form::RightTransposed, b.left(), View::of_rows(&difference, rows, cols))
+            let (rows, cols) = (a.shape().rows(), a.shape().cols());
+            let mut out = multiply(Form::RightTransposed, View::of_rows(&difference, 0, rows), a.right())
+                + multiply(Form::RightTransposed, b.left(), View::of_rows(&difference, difference.nrows() - cols, cols));
+            if a.shape().is_symmetric() {
+                symmetrise(&mut out);
+            }
+            out
         }
         None => b.product() - a.product(),
     }

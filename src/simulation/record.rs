@@ -32,9 +32,9 @@ pub struct SpectrumRow {
 pub struct Snapshots {
     /// Flow times.
     pub t: Vec<f64>,
-    /// `F`, `m × h` each.
+    /// `F`, `m × h` each; `U`, `d × h` each, in the symmetric model.
     pub f: Vec<Matrix>,
-    /// `G`, `n × h` each.
+    /// `G`, `n × h` each; empty in the symmetric model.
     pub g: Vec<Matrix>,
 }
 

@@ -1,7 +1,7 @@
 //! Methods with a fixed step, on the grid `t_k = kη`.
 
 use super::{Counts, Failure, StepEvent, Stepper, StepperState};
-use crate::dynamics::{Moment, Next, Shape, State, VectorField};
+use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::linalg::Matrix;
 use crate::sensing::{Answer, Question};
 use std::fmt::Debug;
@@ -115,7 +115,7 @@ enum Phase {
 impl Discrete {
     /// Steps of size `η = step_size` from `initial`.
     pub fn new(update: impl Update + 'static, step_size: f64, initial: State, horizon: f64) -> Self {
-        let Shape::Factors { rows, cols, .. } = initial.shape();
+        let (rows, cols) = (initial.shape().rows(), initial.shape().cols());
         let zeros = State::zeros(initial.shape());
         let steps = if step_size > 0.0 { (horizon / step_size * (1.0 + 1e-9)).floor() } else { 0.0 };
         Discrete {

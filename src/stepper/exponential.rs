@@ -1,7 +1,8 @@
 //! The exponential step.
 
 use super::discrete::{Departure, Prepared, Update};
-use super::singular_step::{Gains, SingularStep};
+use super::singular_step::Gains;
+use super::spectral_step::{Phi, SpectralStep};
 use crate::dynamics::{Shape, State};
 
 /// `Z_{k+1} = e^{η sym(N_k)} Z_k`: the flow with `N` held for a step. It conserves the imbalance `FᵀF − GᵀG` to round-off; between points it is
@@ -9,14 +10,16 @@ use crate::dynamics::{Shape, State};
 ///
 /// `F⁺ = F + P[(cosh ηs − 1)PᵀF + sinh ηs QᵀG]`, `G⁺ = G + Q[(cosh ηs − 1)QᵀG + sinh ηs PᵀF]`.
 ///
-/// For gradient flow alone: the field must answer with `N`. The singular value decomposition of `N` allocates in every step.
+/// In the symmetric model `U_{k+1} = e^{ηN_k} U_k`, by the eigenvalues of `N_k`.
+///
+/// For gradient flow alone: the field must answer with `N`. The decomposition of `N` allocates in every step.
 #[derive(Debug)]
-pub struct Exponential(SingularStep);
+pub struct Exponential(SpectralStep);
 
 impl Exponential {
     /// Steps for states of a shape.
     pub fn new(shape: Shape) -> Self {
-        Exponential(SingularStep::new(shape))
+        Exponential(SpectralStep::new(shape))
     }
 }
 
@@ -26,17 +29,20 @@ fn gains(x: f64) -> Option<Gains> {
     Some(Gains { own: 2.0 * half * half, other: x.sinh() })
 }
 
+/// `e^x − 1` keeps its digits for small `x` of either sign.
+const PHI: Phi = Phi { pairs: gains, growth: |x| Some(x.exp_m1()) };
+
 impl Update for Exponential {
     fn needs_drive(&self) -> bool {
         true
     }
 
     fn prepare(&mut self, from: &Departure<'_>, out: &mut State) -> Prepared {
-        self.0.prepare(from, gains, out)
+        self.0.prepare(from, PHI, out)
     }
 
     fn interpolate(&self, from: &Departure<'_>, _end: &State, since: f64, out: &mut State) {
-        self.0.interpolate(from, gains, since, out);
+        self.0.interpolate(from, PHI, since, out);
     }
 }
 

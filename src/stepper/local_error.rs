@@ -30,7 +30,7 @@ struct Product {
 
 impl LocalError {
     pub(super) fn new(tolerance: ToleranceSpec, shape: Shape) -> Self {
-        let Shape::Factors { rows, cols, .. } = shape;
+        let (rows, cols) = (shape.rows(), shape.cols());
         let product = (tolerance.norm == ErrorNorm::Product).then(|| Product {
             scaled: State::zeros(shape),
             first: Matrix::zeros(rows, cols),
@@ -106,10 +106,7 @@ impl Product {
             *x /= delta_unit;
         }
         self.scale(end, unit);
-        let (rows, form) = (self.first.nrows(), Form::RightTransposed);
-        multiply_into(&mut self.first, 0, rows, 1.0, form, delta.left(), self.scaled.right());
-        multiply_into(&mut self.second, 0, rows, 1.0, form, self.scaled.left(), delta.right());
-        self.first += &self.second;
+        self.scaled.tangent_into(delta, &mut self.second, &mut self.first);
         delta_unit * frobenius(&self.first)
     }
 }

@@ -17,6 +17,8 @@ mod nesterov;
 mod runge_kutta;
 mod scaled_descent;
 mod singular_step;
+mod spectral_step;
+mod symmetric_step;
 pub mod tableaus;
 
 pub use build::{build, method_name};

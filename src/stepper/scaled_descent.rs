@@ -6,7 +6,8 @@ use crate::linalg::{Form, Matrix, cholesky, multiply_into, solve_lower_triangula
 
 /// ScaledGD (Tong, Ma, Chi 2021): descent in the metric that the other factor gives,
 ///
-/// `F⁺ = F + η N G (GᵀG + λI)⁻¹`, `G⁺ = G + η Nᵀ F (FᵀF + λI)⁻¹`, both from the old factors; between points linear.
+/// `F⁺ = F + η N G (GᵀG + λI)⁻¹`, `G⁺ = G + η Nᵀ F (FᵀF + λI)⁻¹`, both from the old factors, and `U⁺ = U + η N U (UᵀU + λI)⁻¹` in the symmetric
+/// model; between points linear.
 ///
 /// With `λ = 0` it does not depend on the pair that stands for the product: `(FQ, GQ^{-T})` is taken to `(F⁺Q, G⁺Q^{-T})` for every invertible `Q`, so the
 /// local rate does not depend on the condition number. It needs factors of full column rank then (width at most the target's rank, or a
@@ -20,15 +21,16 @@ pub struct ScaledDescent {
     damping: f64,
     /// `GᵀG + λI` for the block of `F`, `FᵀF + λI` for that of `G`, `h × h`.
     gram: Matrix,
-    /// The direction of a block, transposed: `h × m`, `h × n`.
-    blocks: [Matrix; 2],
+    /// The direction of each block, transposed: `h × m` and `h × n`, or `h × d` alone.
+    blocks: Vec<Matrix>,
 }
 
 impl ScaledDescent {
     /// Steps with damping `λ ≥ 0` for states of a shape.
     pub fn new(damping: f64, shape: Shape) -> Self {
-        let Shape::Factors { rows, cols, width } = shape;
-        let blocks = [rows, cols].map(|height| Matrix::zeros(width, height));
+        let width = shape.width();
+        let heights = if shape.is_symmetric() { vec![shape.rows()] } else { vec![shape.rows(), shape.cols()] };
+        let blocks = heights.into_iter().map(|height| Matrix::zeros(width, height)).collect();
         ScaledDescent { damping, gram: Matrix::zeros(width, width), blocks }
     }
 
@@ -45,10 +47,11 @@ impl ScaledDescent {
 
 impl Update for ScaledDescent {
     fn prepare(&mut self, from: &Departure<'_>, out: &mut State) -> Prepared {
-        let Shape::Factors { rows, width, .. } = from.state.shape();
-        let others = [from.state.right(), from.state.left()];
-        for (block, first) in [0, rows].into_iter().enumerate() {
-            multiply_into(&mut self.gram, 0, width, 1.0, Form::LeftTransposed, others[block], others[block]);
+        let (rows, width) = (from.state.shape().rows(), from.state.shape().width());
+        let others = [from.state.right(), from.state.left()].into_iter().take(self.blocks.len());
+        for (block, other) in others.enumerate() {
+            let first = block * rows;
+            multiply_into(&mut self.gram, 0, width, 1.0, Form::LeftTransposed, other, other);
             let Some(lower) = self.factor() else { return Prepared::Singular };
             let direction = &mut self.blocks[block];
             let height = direction.ncols();

@@ -30,8 +30,7 @@ pub(super) struct SingularStep {
 
 impl SingularStep {
     pub fn new(shape: Shape) -> Self {
-        let Shape::Factors { rows, cols, width } = shape;
-        let zeros = || Matrix::zeros(rows.min(cols), width);
+        let zeros = || Matrix::zeros(shape.rows().min(shape.cols()), shape.width());
         SingularStep { svd: None, left: zeros(), right: zeros(), moved_left: zeros(), moved_right: zeros() }
     }
 
@@ -79,7 +78,7 @@ fn apply(
             moved_right[(i, j)] = own * g + other * f;
         }
     }
-    let Shape::Factors { rows, cols, .. } = state.shape();
+    let (rows, cols) = (state.shape().rows(), state.shape().cols());
     multiply_into(out.matrix_mut(), 0, rows, 1.0, Form::Plain, View::of(&svd.left), View::of(moved_left));
     multiply_into(out.matrix_mut(), rows, cols, 1.0, Form::Plain, View::of(&svd.right), View::of(moved_right));
     for (out, z) in out.as_mut_slice().iter_mut().zip(state.as_slice()) {

@@ -3,7 +3,7 @@
 use super::modes::imbalanced_growth;
 use super::riccati::Riccati;
 use super::{TheoryError, check_time};
-use crate::dynamics::{Moment, Next, Shape, State, VectorField};
+use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::linalg::{Form, Matrix, View, frobenius, inner, multiply};
 use crate::problem::{Instance, Target};
 use crate::sensing::{Answer, Question};
@@ -54,6 +54,9 @@ pub enum ClosedFormError {
 ///   the `Z₀ᵀ sym(Y)^j Z₀` commute (then `Q = I`); here it is whatever the composition of symmetric roots gives. So `FGᵀ`, `FFᵀ`, `GGᵀ` and all
 ///   that is invariant under `(F, G) → (FQ, GQ)` are exact, the factors themselves are defined up to a common rotation on the right.
 ///
+/// In the symmetric model there is one for all initial factors: `U(t) = W (I + 2U₀ᵀΦU₀)^{-1/2} Q(t)` (THEORY 3.4), `UUᵀ` exact and `U` up to a rotation on
+/// the right, `Q = I` where the `U₀ᵀ Y^j U₀` commute (spectral and identity initialisation).
+///
 /// Data that are of the kind up to `1e-12` count as such; what the exact solution leaves out is of that size and grows with the flow.
 ///
 /// A point costs one evaluation, for the rate there. Every evaluation of a balanced solution allocates (decompositions of `h × h` matrices).
@@ -78,7 +81,7 @@ pub struct ClosedForm {
 struct Point {
     state: State,
     rate: State,
-    /// `Zᵀ` in the eigenbasis of `sym(Y)`; empty for decoupled modes.
+    /// `Zᵀ` in the eigenbasis of `sym(Y)` (`Uᵀ` in that of `Y`); empty for decoupled modes.
     coordinates: Matrix,
     dissipation: f64,
     /// `‖∇f‖²`
@@ -97,7 +100,7 @@ enum Phase {
 #[derive(Debug)]
 enum Solution {
     Modes(Vec<Mode>),
-    Balanced(Riccati),
+    Riccati(Riccati),
 }
 
 /// `p = a + b`, `q = a − b` of one mode at `t = 0`, columns of length `h`.
@@ -126,7 +129,7 @@ impl ClosedForm {
         let solution = Solution::of(&target, initial)?;
         let coordinates = match &solution {
             Solution::Modes(_) => Matrix::zeros(0, 0),
-            Solution::Balanced(riccati) => riccati.coordinates(initial.matrix()),
+            Solution::Riccati(riccati) => riccati.coordinates(initial.matrix()),
         };
         let rate = State::zeros(initial.shape());
         let point = Point { state: initial.clone(), rate, coordinates, dissipation: 0.0, square: 0.0 };
@@ -163,7 +166,7 @@ impl ClosedForm {
         }
         let mut coordinates = match &self.solution {
             Solution::Modes(_) => Matrix::zeros(0, 0),
-            Solution::Balanced(riccati) => riccati.coordinates(self.initial.matrix()),
+            Solution::Riccati(riccati) => riccati.coordinates(self.initial.matrix()),
         };
         let mut out = State::zeros(self.initial.shape());
         self.solution.advance(&self.target, &mut coordinates, 0.0, t, &mut out)?;
@@ -216,14 +219,17 @@ impl ClosedForm {
     }
 }
 
-/// `½‖Y − FGᵀ‖_F²`
+/// `½‖Y − FGᵀ‖_F²`, or `¼‖Y − UUᵀ‖_F²`.
 fn loss(target: &Target, state: &State) -> f64 {
     let residual = &target.matrix - state.product();
-    0.5 * inner(&residual, &residual)
+    state.shape().loss_factor() * inner(&residual, &residual)
 }
 
 impl Solution {
     fn of(target: &Target, initial: &State) -> Result<Self, ClosedFormError> {
+        if initial.shape().is_symmetric() {
+            return Ok(Solution::Riccati(Riccati::new(&target.matrix, 1.0)?));
+        }
         if let Some(modes) = decoupled(target, initial)? {
             return Ok(Solution::Modes(modes));
         }
@@ -234,7 +240,7 @@ impl Solution {
         if !balanced {
             return Err(ClosedFormError::InitialFactors { imbalance });
         }
-        Ok(Solution::Balanced(Riccati::balanced(&target.matrix)?))
+        Ok(Solution::Riccati(Riccati::balanced(&target.matrix)?))
     }
 
     /// The state at `to`, from the coordinates at `from`, which move along.
@@ -246,7 +252,7 @@ impl Solution {
                     mode.add(target, i, to, out);
                 }
             }
-            Solution::Balanced(riccati) => {
+            Solution::Riccati(riccati) => {
                 riccati.advance(coordinates, to - from)?;
                 out.matrix_mut().copy_from(&riccati.factor(coordinates));
             }
@@ -257,7 +263,7 @@ impl Solution {
 
 impl Mode {
     fn add(&self, target: &Target, i: usize, t: f64, out: &mut State) {
-        let Shape::Factors { rows, cols, width } = out.shape();
+        let (rows, cols, width) = (out.shape().rows(), out.shape().cols(), out.shape().width());
         let (a, b) = (inner(&self.sum, &self.sum), inner(&self.difference, &self.difference));
         let root = imbalanced_growth(target.values[i], a, b, t).sqrt();
         for j in 0..width {

@@ -21,5 +21,6 @@ mod perturbed_descent;
 mod sampling;
 mod scaled_descent;
 mod setup;
+mod symmetric;
 mod symmetries;
 mod thin;

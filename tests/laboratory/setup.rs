@@ -28,6 +28,32 @@ pub fn target(rows: usize, cols: usize, values: &[f64], seed: u64) -> Target {
     Target { matrix: multiply(Product::RightTransposed, &scaled, &right), left, values: values.to_vec(), right }
 }
 
+/// `U diag(values) Uᵀ` with random eigenvectors.
+pub fn semidefinite(side: usize, values: &[f64], seed: u64) -> Target {
+    let left = orthonormal(side, values.len(), seed);
+    let scaled = Matrix::from_fn(side, values.len(), |i, j| left[(i, j)] * values[j]);
+    let mut matrix = multiply(Product::RightTransposed, &scaled, &left);
+    pgflow::linalg::symmetrise(&mut matrix);
+    Target { matrix, right: left.clone(), left, values: values.to_vec() }
+}
+
+/// Full observation of a target of the symmetric model.
+pub fn symmetric_full_observation(target: Target) -> Instance {
+    let operator = pgflow::sensing::Symmetrised::new(Box::new(Identity::new(target.matrix.nrows(), target.matrix.ncols())));
+    with_operator(target, Box::new(operator))
+}
+
+/// `p` symmetrised Gaussian measurements of a target, without noise.
+pub fn symmetric_sensed(target: Target, measurements: usize, seed: u64) -> Instance {
+    let operator = pgflow::sensing::PackedSymmetric::draw(target.matrix.nrows(), measurements, Storage::F64, seed).unwrap();
+    with_operator(target, Box::new(operator))
+}
+
+/// `α` times a Gaussian factor of the symmetric model.
+pub fn small_symmetric_start(side: usize, width: usize, scale: f64, seed: u64) -> State {
+    State::from_symmetric_factor(gaussian(side, width, seed) * scale)
+}
+
 /// Full observation of a target.
 pub fn full_observation(target: Target) -> Instance {
     let operator = Identity::new(target.matrix.nrows(), target.matrix.ncols());
@@ -70,8 +96,16 @@ impl Lab {
             stop: Stop::default(),
         };
         let problem = Problem::File("unused".into());
-        let experiment =
-            Experiment { name: "test".into(), seed: 0, problem, width: None, record, trajectories: vec![], comparisons: vec![] };
+        let experiment = Experiment {
+            name: "test".into(),
+            seed: 0,
+            problem,
+            factorization: Factorization::Asymmetric,
+            width: None,
+            record,
+            trajectories: vec![],
+            comparisons: vec![],
+        };
         Lab { experiment }
     }
 

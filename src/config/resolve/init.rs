@@ -8,6 +8,9 @@ use crate::config::located::{Located, Span, fill};
 use crate::config::schema::{FamilyInitTable, InitTable};
 use crate::config::values::OneOrMany;
 
+/// The laws, in the order of the schema.
+const LAWS: [&str; 4] = ["gaussian", "orthogonal", "identity", "spectral"];
+
 /// What initial factors must fit.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
@@ -23,105 +26,123 @@ pub(super) struct Shared {
     pub seed: u64,
 }
 
+/// A law as written: its name, its kind, its scale, and its seed where something about it is random.
+struct Written<'t, S, D> {
+    name: &'static str,
+    kind: InitKind,
+    scale: &'t Located<S>,
+    seed: Option<&'t Located<D>>,
+}
+
 /// `[init]`, or the factors of the instance's file.
 pub(super) fn shared(table: Option<&mut Located<InitTable>>, seed: u64, from_file: bool, sizes: Sizes) -> Result<Shared, Flaw> {
     let Some(table) = table else {
         let init = from_file.then_some(InitSpec { seed, kind: InitKind::File, scale: 1.0 });
         return Ok(Shared { init, seed });
     };
-    let InitTable { gaussian, orthogonal, spectral } = &mut table.value;
-    match choose("init", &table.span, [span_of(gaussian), span_of(orthogonal), span_of(spectral)])? {
-        (name, Law::Drawn(kind)) => {
-            let slot = if kind == InitKind::Gaussian { gaussian } else { orthogonal };
-            let Some(law) = slot else { return Err(Flaw::presence("init", &table.span, "chooses nothing")) };
-            let scale = positive(&format!("init.{name}.scale"), &law.value.scale)?;
-            let seed = fill(&mut law.value.seed, seed);
-            Ok(Shared { init: Some(InitSpec { seed, kind, scale }), seed })
-        }
-        (_, Law::Spectral) => {
-            let Some(law) = spectral else { return Err(Flaw::presence("init", &table.span, "chooses nothing")) };
-            let kind = check_spectral("init.spectral", &law.span, fill(&mut law.value.of, OfName::Target), sizes)?;
-            let scale = default_scale("init.spectral", &law.span, kind, &mut law.value.scale, 1.0)?;
-            let scale = positive("init.spectral.scale", scale)?;
-            let seed = seed_of("init.spectral", kind, &mut law.value.seed, seed)?;
-            Ok(Shared { init: Some(InitSpec { seed, kind, scale }), seed })
-        }
-    }
+    let span = &table.span;
+    let InitTable { gaussian, orthogonal, identity, spectral } = &mut table.value;
+    let spans = [span_of(gaussian), span_of(orthogonal), span_of(identity), span_of(spectral)];
+    let written = match choose("init", span, spans)? {
+        0 => gaussian.as_mut().map(|law| drawn(0, InitKind::Gaussian, &law.value.scale, &mut law.value.seed, seed)),
+        1 => orthogonal.as_mut().map(|law| drawn(1, InitKind::Orthogonal, &law.value.scale, &mut law.value.seed, seed)),
+        2 => identity.as_ref().map(|law| fixed(&law.value.scale)),
+        _ => match spectral {
+            Some(law) => {
+                let (table, place) = (&mut law.value, Place { key: "init.spectral", span: &law.span });
+                Some(decomposition(place, (&mut table.of, &mut table.scale, &mut table.seed), (1.0, seed), sizes)?)
+            }
+            None => None,
+        },
+    };
+    let Some(Written { name, kind, scale, seed: own }) = written else { return Err(Flaw::presence("init", span, "chooses nothing")) };
+    let scale = positive(&format!("init.{name}.scale"), scale)?;
+    let seed = own.map_or(seed, |own| own.value);
+    Ok(Shared { init: Some(InitSpec { seed, kind, scale }), seed })
 }
 
 /// The law of a trajectory's own initialisation, checked but for its lists: its key, its kind, its scales and its seeds.
 pub(super) type Own<'t> = (String, InitKind, &'t Located<OneOrMany<f64>>, Option<&'t Located<OneOrMany<u64>>>);
 
 pub(super) fn own<'t>(key: &str, table: &'t mut Located<FamilyInitTable>, shared: Shared, sizes: Sizes) -> Result<Own<'t>, Flaw> {
-    let FamilyInitTable { gaussian, orthogonal, spectral } = &mut table.value;
-    let nothing = || Flaw::presence(key, &table.span, "chooses nothing");
-    match choose(key, &table.span, [span_of(gaussian), span_of(orthogonal), span_of(spectral)])? {
-        (name, Law::Drawn(kind)) => {
-            let slot = if kind == InitKind::Gaussian { gaussian } else { orthogonal };
-            let law = &mut slot.as_mut().ok_or_else(nothing)?.value;
-            let seeds = law.seed.get_or_insert_with(|| Located::filled(OneOrMany::One(shared.seed)));
-            Ok((format!("{key}.{name}"), kind, &law.scale, Some(seeds)))
-        }
-        (name, Law::Spectral) => {
-            let key = format!("{key}.{name}");
-            let law = spectral.as_mut().ok_or_else(nothing)?;
-            let kind = check_spectral(&key, &law.span, fill(&mut law.value.of, OfName::Target), sizes)?;
-            let scale = default_scale(&key, &law.span, kind, &mut law.value.scale, OneOrMany::One(1.0))?;
-            seed_of(&key, kind, &mut law.value.seed, OneOrMany::One(shared.seed))?;
-            Ok((key, kind, scale, law.value.seed.as_ref()))
-        }
-    }
+    let span = &table.span;
+    let FamilyInitTable { gaussian, orthogonal, identity, spectral } = &mut table.value;
+    let spans = [span_of(gaussian), span_of(orthogonal), span_of(identity), span_of(spectral)];
+    let seed = OneOrMany::One(shared.seed);
+    let written = match choose(key, span, spans)? {
+        0 => gaussian.as_mut().map(|law| drawn(0, InitKind::Gaussian, &law.value.scale, &mut law.value.seed, seed)),
+        1 => orthogonal.as_mut().map(|law| drawn(1, InitKind::Orthogonal, &law.value.scale, &mut law.value.seed, seed)),
+        2 => identity.as_ref().map(|law| fixed(&law.value.scale)),
+        _ => match spectral {
+            Some(law) => {
+                let (table, place) = (&mut law.value, Place { key: &format!("{key}.spectral"), span: &law.span });
+                let default = (OneOrMany::One(1.0), seed);
+                Some(decomposition(place, (&mut table.of, &mut table.scale, &mut table.seed), default, sizes)?)
+            }
+            None => None,
+        },
+    };
+    let Some(Written { name, kind, scale, seed }) = written else { return Err(Flaw::presence(key, span, "chooses nothing")) };
+    Ok((format!("{key}.{name}"), kind, scale, seed))
 }
 
-/// What a table of laws holds.
-enum Law {
-    /// Random directions.
-    Drawn(InitKind),
-    /// A decomposition.
-    Spectral,
+/// Which of the laws is there.
+fn choose(key: &str, span: &Span, spans: [Option<Span>; LAWS.len()]) -> Result<usize, Flaw> {
+    let variants: Vec<_> = LAWS.into_iter().zip(spans).collect();
+    exactly_one(key, span, &variants)
 }
 
-fn choose(key: &str, span: &Span, spans: [Option<Span>; 3]) -> Result<(&'static str, Law), Flaw> {
-    let [gaussian, orthogonal, spectral] = spans;
-    let index = exactly_one(key, span, &[("gaussian", gaussian), ("orthogonal", orthogonal), ("spectral", spectral)])?;
-    Ok(match index {
-        0 => ("gaussian", Law::Drawn(InitKind::Gaussian)),
-        1 => ("orthogonal", Law::Drawn(InitKind::Orthogonal)),
-        _ => ("spectral", Law::Spectral),
-    })
+/// Random directions.
+fn drawn<'t, S, D>(law: usize, kind: InitKind, scale: &'t Located<S>, seed: &'t mut Option<Located<D>>, default: D) -> Written<'t, S, D> {
+    Written { name: LAWS[law], kind, scale, seed: Some(seed.get_or_insert_with(|| Located::filled(default))) }
 }
 
-/// The scale of a decomposition: required for the target's, which has no size of its own.
-fn default_scale<'t, T>(key: &str, span: &Span, kind: InitKind, slot: &'t mut Option<Located<T>>, unit: T) -> Result<&'t Located<T>, Flaw> {
-    if slot.is_none() && kind == InitKind::Spectral {
+/// Columns of the identity.
+fn fixed<S, D>(scale: &Located<S>) -> Written<'_, S, D> {
+    Written { name: LAWS[2], kind: InitKind::Identity, scale, seed: None }
+}
+
+/// Where a table is.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    key: &'p str,
+    span: &'p Span,
+}
+
+/// The slots of a decomposition's table.
+type Slots<'t, S, D> = (&'t mut Option<Located<OfName>>, &'t mut Option<Located<S>>, &'t mut Option<Located<D>>);
+
+/// A decomposition. Its scale is required for the target's, which has no size of its own; that of the data has nothing random.
+fn decomposition<'t, S, D>(place: Place<'_>, slots: Slots<'t, S, D>, default: (S, D), sizes: Sizes) -> Result<Written<'t, S, D>, Flaw> {
+    let (of, scale, seed) = slots;
+    let Place { key, span } = place;
+    let kind = check_spectral(place, fill(of, OfName::Target), sizes)?;
+    if scale.is_none() && kind == InitKind::Spectral {
         return Err(Flaw::missing(format!("{key}.scale"), span, "give it, such as scale = 1e-3 (every mode starts at its square)"));
     }
-    Ok(slot.get_or_insert_with(|| Located::filled(unit)))
-}
-
-/// The seed of a decomposition: that of the data has nothing random.
-fn seed_of<T: Clone>(key: &str, kind: InitKind, slot: &mut Option<Located<T>>, default: T) -> Result<T, Flaw> {
     if kind == InitKind::SpectralData {
-        absent(&format!("{key}.seed"), slot, "nothing is random about a decomposition of the data; remove it")?;
-        return Ok(default);
+        absent(&format!("{key}.seed"), seed, "nothing is random about a decomposition of the data; remove it")?;
+    } else {
+        seed.get_or_insert_with(|| Located::filled(default.1));
     }
-    Ok(fill(slot, default))
+    Ok(Written { name: LAWS[3], kind, scale: scale.get_or_insert_with(|| Located::filled(default.0)), seed: seed.as_ref() })
 }
 
 /// The kind of a decomposition, if the width fits it.
-fn check_spectral(key: &str, span: &Span, of: OfName, sizes: Sizes) -> Result<InitKind, Flaw> {
+fn check_spectral(place: Place<'_>, of: OfName, sizes: Sizes) -> Result<InitKind, Flaw> {
     let Sizes { width, rank, shape } = sizes;
     match of {
         OfName::Target => match (width, rank) {
             (Some(width), Some(rank)) if width < rank => {
-                Err(Flaw::presence(key, span, format!("needs a width of at least the target's rank {rank}: model.width is {width}")))
+                let rule = format!("needs a width of at least the target's rank {rank}: model.width is {width}");
+                Err(Flaw::presence(place.key, place.span, rule))
             }
             _ => Ok(InitKind::Spectral),
         },
         OfName::Data => match (width, shape.map(|(rows, cols)| rows.min(cols))) {
             (Some(width), Some(most)) if width > most => {
                 let rule = format!("of the data needs a width of at most min(rows, cols) = {most}: model.width is {width}");
-                Err(Flaw::presence(key, span, rule))
+                Err(Flaw::presence(place.key, place.span, rule))
             }
             _ => Ok(InitKind::SpectralData),
         },

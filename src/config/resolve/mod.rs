@@ -11,6 +11,7 @@ mod methods;
 mod perturbation;
 mod problem;
 mod record;
+mod target;
 mod trajectory;
 
 use super::error::Flaw;
@@ -36,7 +37,8 @@ pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Fl
     let mut flaws = Flaws::default();
     let name = flaws.keep(checks::name("name", &file.name));
     let seed = fill(&mut file.seed, 0);
-    let facts = flaws.keep(problem::problem(file, seed, base));
+    let factorization = problem::factorization(file);
+    let facts = flaws.keep(problem::problem(file, factorization, seed, base));
     let record = flaws.keep(record::record(&mut file.record));
     let shape = facts.as_ref().and_then(|facts| facts.shape);
     let width = flaws.keep(problem::width(file, shape));
@@ -46,7 +48,7 @@ pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Fl
 
     let measurements = descents::known_measurements(&facts.problem, shape);
     let noise = descents::known_noise(&facts.problem);
-    let around = perturbation::Surroundings { seed, horizon: record.horizon, base, measurements, noise };
+    let around = perturbation::Surroundings { seed, horizon: record.horizon, base, measurements, noise, factorization };
     let context = trajectory::Context { shared, sizes, around };
     let families = trajectory::families(file.trajectory.as_mut(), &context)?;
     let comparisons = compare::comparisons(&mut file.compare, &families)?;
@@ -54,5 +56,5 @@ pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Fl
     if width.is_none() && trajectories.iter().any(|trajectory| trajectory.init.kind != InitKind::File) {
         return Err(vec![problem::width_missing(file)]);
     }
-    Ok(Experiment { name, seed, problem: facts.problem, width, record, trajectories, comparisons })
+    Ok(Experiment { name, seed, problem: facts.problem, factorization, width, record, trajectories, comparisons })
 }

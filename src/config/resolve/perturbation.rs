@@ -4,6 +4,7 @@ use super::checks::{absent, exactly_one, not_negative_at, path, positive, span_o
 use super::family::{Axis, Labels, number};
 use super::methods::step_size;
 use crate::config::error::Flaw;
+use crate::config::experiment::Factorization;
 use crate::config::located::{Located, Span, fill};
 use crate::config::method::{Against, BoundSpec, Direction, Form, Interpolation, Law, PerturbationSpec, RelativeTo};
 use crate::config::perturbation::{
@@ -27,6 +28,8 @@ pub(super) struct Surroundings<'a> {
     pub measurements: Option<usize>,
     /// Standard deviation of their noise.
     pub noise: f64,
+    /// The model.
+    pub factorization: Factorization,
 }
 
 /// Every member of the family that bounds and seeds make, with the parameters that were written as lists.
@@ -38,7 +41,7 @@ pub(super) fn perturbations(
     let span = table.span.clone();
     let table = &mut table.value;
     let law = law(key, &span, table, around)?;
-    let form = form(key, table, &law)?;
+    let form = form(key, table, &law, around.factorization)?;
     let bounds = bounds(key, &span, table, &law)?;
     let seeds = seeds(key, table, &law, around.seed)?;
     let mut members = Vec::new();
@@ -151,8 +154,9 @@ fn adversarial(key: &str, table: &mut AdversarialTable) -> Result<Law, Flaw> {
     Ok(Law::Adversarial { against, smoothing: smoothing.value })
 }
 
-fn form(key: &str, table: &mut PerturbationTable, law: &Law) -> Result<Form, Flaw> {
-    let default = if matches!(law, Law::Descent { .. }) { FormName::Lifted } else { FormName::Shared };
+fn form(key: &str, table: &mut PerturbationTable, law: &Law, factorization: Factorization) -> Result<Form, Flaw> {
+    let symmetric = factorization == Factorization::Symmetric;
+    let default = if matches!(law, Law::Descent { .. }) && !symmetric { FormName::Lifted } else { FormName::Shared };
     let form = match fill(&mut table.form, default) {
         FormName::Shared => Form::Shared,
         FormName::Additive => Form::Additive,
@@ -160,6 +164,13 @@ fn form(key: &str, table: &mut PerturbationTable, law: &Law) -> Result<Form, Fla
         FormName::Lifted => Form::Lifted,
     };
     let rule = match (law, form) {
+        (_, Form::TwoSided) if symmetric => {
+            "disturbs F and G apart, and the symmetric model has one factor: set \"shared\" (one symmetric E), or \"additive\""
+        }
+        (Law::Descent { .. } | Law::Adversarial { .. }, Form::Additive) if symmetric => {
+            "is not offered for this law, whose E is a matrix that acts on the factor: set \"shared\", or leave it out"
+        }
+        _ if symmetric => return Ok(form),
         (Law::Descent { .. }, Form::Shared) => {
             "is impossible for the law descent: a shared E conserves FᵀF − GᵀG, which a step of descent moves by η²(GᵀNᵀNG − FᵀNNᵀF); set \"lifted\""
         }

@@ -2,7 +2,7 @@
 
 use crate::config::Against;
 use crate::dynamics::State;
-use crate::linalg::{DecompositionError, Form, Matrix, ThinSvd, View, multiply, multiply_into, thin_svd, thin_svd_of_product};
+use crate::linalg::{DecompositionError, Form, Matrix, ThinSvd, View, multiply, multiply_into, symmetrise, thin_svd, thin_svd_of_product};
 use crate::perturbation::{Blocks, Circumstances, Perturbation};
 use crate::problem::Target;
 
@@ -12,6 +12,8 @@ use crate::problem::Target;
 /// - Against the residual, `H = RGGᵀ + FFᵀR`: `d/dt ½‖R‖_F²` is `−⟨H, E⟩` plus what does not depend on `E`.
 /// - Against the weakest mode, `H = (U_Yu)(Gv)ᵀ + (Fv)(V_Yu)ᵀ` with `(u, v)` the `r`-th singular pair of `p = ½(U_YᵀF + V_YᵀG)`: `d/dt σ_r(p)` is `½⟨H, E⟩` plus
 ///   what does not depend on `E`.
+///
+/// In the symmetric model the same formulas with `F = G = U`, `V_Y = U_Y` hold, `H` is symmetric and so is its polar factor.
 ///
 /// `H` is decomposed from its factors, so that directions it does not have stay out of `E`. Allocates in that decomposition. Without a residual among the
 /// circumstances it writes NaN.
@@ -58,6 +60,7 @@ fn beside(a: &Matrix, b: &Matrix) -> Matrix {
 impl Perturbation for Adversarial {
     fn evaluate(&mut self, circumstances: &Circumstances<'_>, out: &mut Blocks) {
         let svd = circumstances.residual.and_then(|residual| self.decompose(circumstances.state, residual).ok());
+        let symmetric = out.is_symmetric();
         for out in out.matrices_mut() {
             let Some(svd) = &svd else {
                 out.fill(f64::NAN);
@@ -75,6 +78,9 @@ impl Perturbation for Adversarial {
             }
             let rows = out.nrows();
             multiply_into(out, 0, rows, -1.0, Form::RightTransposed, View::of(&left), View::of(&svd.right));
+            if symmetric {
+                symmetrise(out);
+            }
         }
     }
 }

@@ -18,7 +18,11 @@ impl Constant {
     pub fn new(seed: u64, direction: Direction, zeros: &Blocks) -> Result<Self, DecompositionError> {
         let mut blocks = zeros.clone();
         for (b, block) in blocks.matrices_mut().enumerate() {
-            *block = direction::draw(direction, &mut numbers(seed, 0, b), block.nrows(), block.ncols())?;
+            let rng = &mut numbers(seed, 0, b);
+            *block = match zeros.is_symmetric() {
+                true => direction::draw_symmetric(direction, rng, block.nrows())?,
+                false => direction::draw(direction, rng, block.nrows(), block.ncols())?,
+            };
         }
         Ok(Constant { blocks })
     }

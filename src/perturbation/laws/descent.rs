@@ -24,7 +24,7 @@ pub(in crate::perturbation) struct Descent {
 impl Descent {
     /// With step `η`.
     pub fn new(step: f64, shape: Shape) -> Self {
-        let Shape::Factors { rows, cols, .. } = shape;
+        let (rows, cols) = (shape.rows(), shape.cols());
         let size = rows.min(cols);
         Descent {
             step,

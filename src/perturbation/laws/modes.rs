@@ -1,21 +1,26 @@
 //! Matrices with fixed singular vectors.
 
-use crate::linalg::{Form, Matrix, View, multiply_into};
+use crate::linalg::{Form, Matrix, View, multiply_into, symmetrise};
+use crate::perturbation::Blocks;
 use crate::problem::semi_orthogonal;
 use rand::Rng;
 
-/// `U diag(d) Vᵀ` with fixed Haar-distributed `U` (`rows × k`) and `V` (`cols × k`), `k = min(rows, cols)`. Its operator norm is `max |d_i|`.
+/// `U diag(d) Vᵀ` with fixed Haar-distributed `U` (`rows × k`) and `V` (`cols × k`), `k = min(rows, cols)`. Its operator norm is `max |d_i|`. `V = U` for
+/// symmetric matrices.
 pub(super) struct Modes {
     left: Matrix,
     right: Matrix,
     scaled: Matrix,
+    symmetric: bool,
 }
 
 impl Modes {
-    pub fn draw(rng: &mut impl Rng, rows: usize, cols: usize) -> Self {
-        let count = rows.min(cols);
-        let (left, right) = (semi_orthogonal(rng, rows, count), semi_orthogonal(rng, cols, count));
-        Modes { scaled: left.clone(), left, right }
+    /// For matrices of a shape, a block of `blocks`.
+    pub fn draw(rng: &mut impl Rng, blocks: &Blocks, (rows, cols): (usize, usize)) -> Self {
+        let (count, symmetric) = (rows.min(cols), blocks.is_symmetric());
+        let left = semi_orthogonal(rng, rows, count);
+        let right = if symmetric { left.clone() } else { semi_orthogonal(rng, cols, count) };
+        Modes { scaled: left.clone(), left, right, symmetric }
     }
 
     /// `k`
@@ -30,5 +35,8 @@ impl Modes {
         }
         let rows = out.nrows();
         multiply_into(out, 0, rows, 1.0, Form::RightTransposed, View::of(&self.scaled), View::of(&self.right));
+        if self.symmetric {
+            symmetrise(out);
+        }
     }
 }

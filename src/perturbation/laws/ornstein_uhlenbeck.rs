@@ -81,7 +81,7 @@ impl OrnsteinUhlenbeck {
     pub fn new(seed: u64, correlation_time: f64, resolution: f64, zeros: &Blocks) -> Self {
         let persistence = (-resolution / correlation_time).exp();
         let blocks = zeros.matrices().enumerate().map(|(b, block)| {
-            let modes = Modes::draw(&mut numbers(seed, 0, b), block.nrows(), block.ncols());
+            let modes = Modes::draw(&mut numbers(seed, 0, b), zeros, block.shape());
             let path = Path::new(seed, b, persistence, modes.count());
             (modes, path)
         });

@@ -3,7 +3,7 @@
 use super::{direction, numbers};
 use crate::perturbation::{Blocks, Circumstances, Perturbation};
 
-/// On `[k·interval, (k+1)·interval)`, a Gaussian matrix over its operator norm, drawn from the seed and `k` alone. Allocates once an interval.
+/// On `[k·interval, (k+1)·interval)`, a Gaussian matrix (in the symmetric model its symmetric part) over its operator norm, drawn from the seed and `k` alone. Allocates once an interval.
 pub(in crate::perturbation) struct Piecewise {
     seed: u64,
     interval: f64,
@@ -26,8 +26,13 @@ impl Perturbation for Piecewise {
     fn evaluate(&mut self, circumstances: &Circumstances<'_>, out: &mut Blocks) {
         let piece = circumstances.at.piece;
         if self.drawn != Some(piece) {
+            let symmetric = self.blocks.is_symmetric();
             for (b, block) in self.blocks.matrices_mut().enumerate() {
-                *block = direction::gaussian(&mut numbers(self.seed, piece, b), block.nrows(), block.ncols());
+                let rng = &mut numbers(self.seed, piece, b);
+                *block = match symmetric {
+                    true => direction::symmetric_gaussian(rng, block.nrows()),
+                    false => direction::gaussian(rng, block.nrows(), block.ncols()),
+                };
             }
             self.drawn = Some(piece);
         }

@@ -1,7 +1,7 @@
 //! A series of matrices from a file.
 
 use crate::config::{Form, Interpolation};
-use crate::linalg::{Matrix, operator_norm};
+use crate::linalg::{Matrix, operator_norm, symmetrise};
 use crate::perturbation::{Blocks, Circumstances, Perturbation, PerturbationError};
 use crate::problem::ArchiveReader;
 use std::path::Path;
@@ -32,7 +32,8 @@ impl Replay {
     /// Reads a series of blocks of the shapes of `zeros` (format: docs/perturbations.md), none larger than `largest` in operator norm.
     ///
     /// # Errors
-    /// A file that cannot be read; other arrays; times that do not ascend from 0; shapes that do not fit; a matrix beyond `largest`.
+    /// A file that cannot be read; other arrays; times that do not ascend from 0; shapes that do not fit; a matrix beyond `largest`, or in the
+    /// symmetric model one that is not symmetric.
     pub fn read(
         path: &Path,
         form: Form,
@@ -67,10 +68,28 @@ impl Replay {
                     return Err(refuse(reason));
                 }
             }
+            let matrices = if zeros.is_symmetric() { symmetric(name, matrices).map_err(refuse)? } else { matrices };
             series.push(matrices);
         }
         Ok(Replay { interpolation, times, series })
     }
+}
+
+/// The matrices, symmetric to the last bit.
+///
+/// # Errors
+/// One that is not symmetric, told by its number.
+fn symmetric(name: &str, mut matrices: Vec<Matrix>) -> Result<Vec<Matrix>, String> {
+    for (index, matrix) in matrices.iter_mut().enumerate() {
+        let skew = (&*matrix - matrix.transpose()).amax();
+        if skew > SLACK * matrix.amax() {
+            return Err(format!(
+                "\"{name}\"[{index}] is not symmetric: two opposite entries differ by {skew:e}; the symmetric model needs E = Eᵀ"
+            ));
+        }
+        symmetrise(matrix);
+    }
+    Ok(matrices)
 }
 
 impl Perturbation for Replay {

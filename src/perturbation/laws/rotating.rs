@@ -1,5 +1,6 @@
 //! A matrix that turns.
 
+use super::conjugated::Conjugated;
 use super::{direction, numbers};
 use crate::linalg::{Form, Matrix, multiply};
 use crate::perturbation::{Blocks, Circumstances, Perturbation};
@@ -11,9 +12,12 @@ use std::f64::consts::TAU;
 ///
 /// With `Π` the projection onto the planes, `K² = −Π`, hence `exp(θK) = (I − Π) + cos θ Π + sin θ K`: no exponential of a matrix is formed. An odd
 /// number of rows leaves one direction at rest. A single row is turned from the right.
+///
+/// In the symmetric model `E(t) = exp(θK) W exp(−θK)`, eigenvalues fixed, by the [conjugation](Conjugated).
 pub(in crate::perturbation) struct Rotating {
     period: f64,
     blocks: Vec<Turning>,
+    conjugated: Option<Conjugated>,
 }
 
 /// `(I − Π)W`, `ΠW`, `KW`.
@@ -56,14 +60,21 @@ impl Turning {
 impl Rotating {
     /// Blocks of the shapes of `zeros`.
     pub fn new(seed: u64, period: f64, zeros: &Blocks) -> Self {
+        if let Blocks::Symmetric(zero) = zeros {
+            return Rotating { period, blocks: Vec::new(), conjugated: Some(Conjugated::draw(&mut numbers(seed, 0, 0), zero.nrows())) };
+        }
         let blocks = zeros.matrices().enumerate().map(|(b, block)| Turning::draw(seed, b, block.nrows(), block.ncols()));
-        Rotating { period, blocks: blocks.collect() }
+        Rotating { period, blocks: blocks.collect(), conjugated: None }
     }
 }
 
 impl Perturbation for Rotating {
     fn evaluate(&mut self, circumstances: &Circumstances<'_>, out: &mut Blocks) {
-        let (sine, cosine) = (TAU * (circumstances.at.t / self.period).fract()).sin_cos();
+        let angle = TAU * (circumstances.at.t / self.period).fract();
+        if let (Some(conjugated), Blocks::Symmetric(out)) = (&self.conjugated, &mut *out) {
+            return conjugated.write(angle, out);
+        }
+        let (sine, cosine) = angle.sin_cos();
         for (out, block) in out.matrices_mut().zip(&self.blocks) {
             let parts = block.resting.iter().zip(block.cosine.iter()).zip(block.sine.iter());
             out.iter_mut().zip(parts).for_each(|(out, ((rest, c), s))| *out = rest + cosine * c + sine * s);

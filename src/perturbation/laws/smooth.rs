@@ -30,7 +30,7 @@ impl Smooth {
         let wave = |rng: &mut ChaCha8Rng| [(); SINUSOIDS].map(|()| (limit * rng.random::<f64>(), TAU * rng.random::<f64>()));
         let blocks = zeros.matrices().enumerate().map(|(b, block)| {
             let mut rng = numbers(seed, 0, b);
-            let modes = Modes::draw(&mut rng, block.nrows(), block.ncols());
+            let modes = Modes::draw(&mut rng, zeros, block.shape());
             let waves = (0..modes.count()).map(|_| wave(&mut rng)).collect();
             (modes, waves)
         });

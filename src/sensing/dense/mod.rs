@@ -77,7 +77,10 @@ impl Dense {
         }
         let needed = Self::required_bytes(rows, cols, measurements, storage);
         match available_memory() {
-            Some(available) if needed > available => Err(SensingError::TooLarge { needed, available, rows, cols, measurements, storage }),
+            Some(available) if needed > available => {
+                let entries = rows.saturating_mul(cols);
+                Err(SensingError::TooLarge { needed, available, rows, cols, measurements, storage, entries })
+            }
             _ => Ok(()),
         }
     }

@@ -405,14 +405,17 @@ impl Snapshots {
     fn push(&mut self, t: f64, state: &State) {
         self.t.push(t);
         self.f.push(state.left().to_matrix());
-        self.g.push(state.right().to_matrix());
+        if !state.shape().is_symmetric() {
+            self.g.push(state.right().to_matrix());
+        }
     }
 
     fn sort(&mut self) {
         let mut order: Vec<usize> = (0..self.t.len()).collect();
         order.sort_by(|&a, &b| self.t[a].total_cmp(&self.t[b]));
-        self.f = order.iter().map(|&i| self.f[i].clone()).collect();
-        self.g = order.iter().map(|&i| self.g[i].clone()).collect();
+        for factors in [&mut self.f, &mut self.g] {
+            *factors = order.iter().filter_map(|&i| factors.get(i).cloned()).collect();
+        }
         self.t = order.iter().map(|&i| self.t[i]).collect();
     }
 }
