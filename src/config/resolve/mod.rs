@@ -15,7 +15,7 @@ mod target;
 mod trajectory;
 
 use super::error::Flaw;
-use super::experiment::{Experiment, InitKind};
+use super::experiment::{Experiment, Factorization, InitKind};
 use super::located::fill;
 use super::schema::File;
 use std::path::Path;
@@ -53,6 +53,13 @@ pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Fl
     let families = trajectory::families(file.trajectory.as_mut(), &context)?;
     let comparisons = compare::comparisons(&mut file.compare, &families)?;
     let trajectories: Vec<_> = families.into_iter().flatten().collect();
+    if factorization == Factorization::Symmetric
+        && (comparisons.iter().any(|pair| pair.bound) || trajectories.iter().any(|one| one.certify))
+    {
+        let span = file.model.as_ref().map(|table| table.span.clone()).unwrap_or(0..0);
+        let rule = "is symmetric, and bounds a posteriori are known for two factors: remove compare.bound and trajectory.certify";
+        return Err(vec![Flaw::presence("model.factorization", &span, rule)]);
+    }
     if width.is_none() && trajectories.iter().any(|trajectory| trajectory.init.kind != InitKind::File) {
         return Err(vec![problem::width_missing(file)]);
     }
