@@ -32,10 +32,14 @@ pub const COLUMNS: &[&str] = &[
     "phase",
     "sharpness",
     "curvature_min",
+    "adaptive_angle",
+    "adaptive_signal_min",
+    "adaptive_signal",
+    "adaptive_error",
 ];
 
 /// Those of [`COLUMNS`] at the end that cost more than a sample's own application, or that few ask for.
-const ON_REQUEST: usize = 4;
+const ON_REQUEST: usize = 8;
 
 /// What `observables = ["default"]` stands for, in this order: all but those at the end.
 pub const DEFAULT_COLUMNS: &[&str] = COLUMNS.split_at(COLUMNS.len() - ON_REQUEST).0;

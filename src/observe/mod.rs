@@ -2,6 +2,7 @@
 //!
 //! A new family is one file with an [`Observer`] and one line in the table of `observers.rs`.
 
+mod adaptive_subspace;
 mod angles;
 mod curvature;
 mod energy;

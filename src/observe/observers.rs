@@ -1,6 +1,6 @@
 //! The observers of one trajectory.
 
-use super::{Motion, Sample, Shared, angles, curvature, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum};
+use super::{Motion, Sample, Shared, adaptive_subspace, angles, curvature, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum};
 use crate::dynamics::State;
 use crate::problem::Instance;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,14 @@ pub trait Observer: Send {
 
     /// Writes one value for each column; `None` where it is undefined. `row` comes filled with `None`.
     fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]);
+
+    /// Whether it follows every step of the trajectory, by [`step`](Self::step).
+    fn follows_steps(&self) -> bool {
+        false
+    }
+
+    /// A step of size `η` sets out from a point that has been observed (if it was to be), where `drive` is `N`.
+    fn step(&mut self, _step_size: f64, _drive: &Matrix) {}
 
     /// What it carries from sample to sample and could not compute anew.
     fn memory(&self) -> Vec<f64> {
@@ -64,7 +72,7 @@ pub enum ObserveError {
 type Build = fn(&Instance, &State, Motion) -> Box<dyn Observer>;
 
 /// Every family: its columns, and how it begins from the instance and the trajectory's initial state.
-const FAMILIES: [(&[&str], Build); 12] = [
+const FAMILIES: [(&[&str], Build); 13] = [
     (&loss::COLUMNS, |instance, _, _| Box::new(loss::Loss::new(instance))),
     (&residual::COLUMNS, |instance, _, _| Box::new(residual::Residual::new(instance))),
     (&residual::OPERATOR_NORM, |_, _, _| Box::new(residual::ResidualOperatorNorm)),
@@ -77,6 +85,9 @@ const FAMILIES: [(&[&str], Build); 12] = [
     (&perturbation::COLUMNS, |_, _, motion| Box::new(perturbation::Perturbation { motion })),
     (&perturbation::INTEGRAL, |_, _, _| Box::new(perturbation::PerturbationIntegral)),
     (&curvature::COLUMNS, |_, _, _| Box::new(curvature::CurvatureColumns)),
+    (&adaptive_subspace::COLUMNS, |instance, initial, motion| {
+        Box::new(adaptive_subspace::AdaptiveSubspace::new(instance, initial, motion))
+    }),
 ];
 
 /// Every column that can be asked for.
@@ -198,6 +209,18 @@ impl Observers {
             }
         }
         (row, shared.product_svd(sample).map(|svd| svd.values.clone()))
+    }
+
+    /// Whether some family follows every step.
+    pub fn follows_steps(&self) -> bool {
+        self.families.iter().any(|family| family.observer.follows_steps())
+    }
+
+    /// Tells the families of a step that sets out where `drive` is `N`.
+    pub fn step(&mut self, drive: &Matrix) {
+        if let Some(step_size) = self.motion.step() {
+            self.families.iter_mut().for_each(|family| family.observer.step(step_size, drive));
+        }
     }
 
     /// What has to be kept to go on later.

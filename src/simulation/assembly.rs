@@ -47,14 +47,15 @@ pub(super) fn trajectory(
     schedule: Schedule,
 ) -> Result<Trajectory, SimulationError> {
     let record = &experiment.record;
-    let field = field(&spec.method, instance, initial.shape(), record.horizon)
+    let observers = Observers::with_motion(&record.observables, instance, &initial, Motion::of(&spec.method))?;
+    let thin = instance.operator.offers_products() && !observers.follows_steps();
+    let field = field(&spec.method, instance, initial.shape(), record.horizon, thin)
         .map_err(|source| SimulationError::Field { trajectory: spec.name.clone(), source })?;
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
     let stepper = match spec.method {
         Method::ClosedForm => closed_form(instance, spec, &initial, &schedule)?,
         _ => stepper::build(&spec.method, initial.clone(), record.horizon, exact_times),
     };
-    let observers = Observers::with_motion(&record.observables, instance, &initial, Motion::of(&spec.method))?;
     let result = TrajectoryRecord {
         name: spec.name.clone(),
         family: spec.family.clone(),

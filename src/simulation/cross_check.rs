@@ -77,7 +77,7 @@ pub(super) fn run(instance: &Instance, trajectory: &Trajectory, horizon: f64, to
     };
     let (rows, cols) = instance.operator.shape();
     let shape = trajectory.initial.shape();
-    let Ok(field) = field(&trajectory.spec.method, instance, shape, horizon) else {
+    let Ok(field) = field(&trajectory.spec.method, instance, shape, horizon, instance.operator.offers_products()) else {
         // It could be built for the run: only a file that has changed since can bring this about.
         return Some(CrossCheck { at_step_ends: f64::INFINITY, at_recording_times: f64::INFINITY, tolerance, evaluations: 0 });
     };

@@ -34,11 +34,11 @@ impl FieldError {
 }
 
 /// The vector field of a method, as at `t = 0`. Descents and their kin ask for gradient flow's; those that need no more than the rate ask for
-/// nothing else where the operator has a cheaper way to it.
+/// nothing else if they are to be `thin`: where the operator has a cheaper way to the rate, and nobody wants more at every step.
 ///
 /// # Errors
 /// A perturbation, a mini-batch or measurements that cannot be had on this instance.
-pub(super) fn field(method: &Method, instance: &Instance, shape: Shape, horizon: f64) -> Result<Box<dyn VectorField>, FieldError> {
+pub(super) fn field(method: &Method, instance: &Instance, shape: Shape, horizon: f64, thin: bool) -> Result<Box<dyn VectorField>, FieldError> {
     Ok(match *method {
         Method::PerturbedFlow { ref perturbation, .. } => Box::new(build(perturbation, instance, shape, horizon)?),
         Method::ModifiedFlow { step, .. } => Box::new(ModifiedFlow::new(step, shape)),
@@ -52,7 +52,7 @@ pub(super) fn field(method: &Method, instance: &Instance, shape: Shape, horizon:
         | Method::ScaledDescent { .. }
         | Method::Momentum { .. }
         | Method::Nesterov { .. }
-            if instance.operator.offers_products() =>
+            if thin =>
         {
             Box::new(ThinGradientFlow)
         }

@@ -316,6 +316,9 @@ impl Trajectory {
         if self.measures.defect {
             self.measure_defect();
         }
+        if self.observers.follows_steps() {
+            self.observers.step(&self.field.answer(answer).matrix);
+        }
         self.leave_dues(due, t);
     }
 
