@@ -61,7 +61,7 @@ impl Observer for AdaptiveSubspace {
     fn step(&mut self, step_size: f64, drive: &Matrix) {
         if let Some(basis) = &mut self.basis {
             *basis += multiply(Form::Plain, drive, &*basis) * step_size;
-            *basis = thin_qr(basis).0;
+            *basis = thin_qr(&*basis).0;
         }
     }
 

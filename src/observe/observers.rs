@@ -1,7 +1,10 @@
 //! The observers of one trajectory.
 
-use super::{Motion, Sample, Shared, adaptive_subspace, angles, curvature, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum};
+use super::{
+    Motion, Sample, Shared, adaptive_subspace, angles, curvature, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum,
+};
 use crate::dynamics::State;
+use crate::linalg::Matrix;
 use crate::problem::Instance;
 use serde::{Deserialize, Serialize};
 

@@ -38,7 +38,13 @@ impl FieldError {
 ///
 /// # Errors
 /// A perturbation, a mini-batch or measurements that cannot be had on this instance.
-pub(super) fn field(method: &Method, instance: &Instance, shape: Shape, horizon: f64, thin: bool) -> Result<Box<dyn VectorField>, FieldError> {
+pub(super) fn field(
+    method: &Method,
+    instance: &Instance,
+    shape: Shape,
+    horizon: f64,
+    thin: bool,
+) -> Result<Box<dyn VectorField>, FieldError> {
     Ok(match *method {
         Method::PerturbedFlow { ref perturbation, .. } => Box::new(build(perturbation, instance, shape, horizon)?),
         Method::ModifiedFlow { step, .. } => Box::new(ModifiedFlow::new(step, shape)),

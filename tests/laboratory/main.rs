@@ -3,6 +3,7 @@
 // Helpers outside the test functions panic like them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod adaptive_subspace;
 mod bounds;
 mod closed_forms;
 mod curvature;
