@@ -251,21 +251,24 @@ fn the_example_in_the_readme_is_valid() {
 fn every_configuration_of_the_repository_runs() {
     let scratch = Scratch::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut configs: Vec<String> = names(&root.join("configs")).into_iter().filter(|name| name.ends_with(".toml")).collect();
+    let mut configs: Vec<std::path::PathBuf> = Vec::new();
+    for directory in ["configs", "configs/papers"] {
+        let files = names(&root.join(directory)).into_iter().filter(|name| name.ends_with(".toml"));
+        configs.extend(files.map(|name| root.join(directory).join(name)));
+    }
     configs.sort();
     assert!(configs.len() >= 3, "{configs:?}");
-    for config in &configs {
-        let path = root.join("configs").join(config);
+    for path in &configs {
         let output = scratch.pgflow(&[
             "run",
             path.to_str().unwrap(),
             "-o",
-            config.trim_end_matches(".toml"),
+            path.file_stem().unwrap().to_str().unwrap(),
             "--set",
             "record.horizon=2.0",
             "--set",
             "record.samples=5",
         ]);
-        assert_eq!(output.status.code(), Some(0), "{config}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{}: {}", path.display(), stderr(&output));
     }
 }

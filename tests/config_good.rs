@@ -17,9 +17,9 @@ fn load_text(text: &str, overrides: &[&str]) -> Loaded {
 
 /// Every configuration that is part of the repository, by name.
 fn all_texts() -> Vec<(String, String)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
     let mut texts: Vec<(String, String)> = TEMPLATES.iter().map(|(name, text)| (format!("template {name}"), (*text).to_owned())).collect();
-    for entry in std::fs::read_dir(directory).unwrap() {
+    for entry in [root.clone(), root.join("papers")].iter().flat_map(|directory| std::fs::read_dir(directory).unwrap()) {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             texts.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
