@@ -22,6 +22,8 @@ pub enum Purpose {
     Batch,
     /// Measurements that are drawn for one step; stream index = `step · 2²⁴ + row`.
     Fresh,
+    /// Inputs that a quadratic network has not seen.
+    Inputs,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Purpose::Perturbation => b"perturb ",
             Purpose::Batch => b"batch   ",
             Purpose::Fresh => b"fresh   ",
+            Purpose::Inputs => b"inputs  ",
         }
     }
 }

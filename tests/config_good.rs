@@ -29,6 +29,7 @@ fn all_texts() -> Vec<(String, String)> {
     texts.push(("from arrays".into(), FROM_ARRAYS.into()));
     texts.push(("perturbed".into(), PERTURBED.into()));
     texts.push(("own data".into(), OWN_DATA.into()));
+    texts.push(("network".into(), NETWORK.into()));
     texts
 }
 
@@ -207,6 +208,39 @@ name = "nesterov_fixed"
 [trajectory.nesterov]
 step = 0.1
 momentum = 0
+"#;
+
+const NETWORK: &str = r#"
+name = "network"
+[target]
+rows = 12
+rank = 2
+columns = "unit"
+[sensing.rank_one]
+measurements = 100
+[model]
+factorization = "symmetric"
+width = 12
+[init.identity]
+scale = 1e-3
+[record]
+horizon = 12.5
+observables = ["generalisation_error"]
+[[trajectory]]
+name = "network"
+[trajectory.quadratic_network]
+step = [0.1]
+threshold = [9, 20]
+[[trajectory]]
+name = "guess"
+[trajectory.quadratic_network]
+step = 0.1
+threshold = 9
+trace = "estimated"
+[[trajectory]]
+name = "projected"
+[trajectory.projected_descent]
+step = [0.1, 0.2]
 "#;
 
 const OWN_DATA: &str = r#"
@@ -446,6 +480,19 @@ fn descents_with_data_of_their_own_resolve_to_what_they_say() {
     assert_eq!(init(0), InitSpec { seed: 5, kind: InitKind::SpectralData, scale: 1.0 });
     assert_eq!(init(8), InitSpec { seed: 5, kind: InitKind::SpectralData, scale: 0.5 });
     assert_eq!(init(11), InitSpec { seed: 2, kind: InitKind::Spectral, scale: 1e-2 });
+}
+
+#[test]
+fn descents_of_the_symmetric_model_resolve_to_what_they_say() {
+    let e = load_text(NETWORK, &[]).experiment;
+    let names: Vec<&str> = e.trajectories.iter().map(|t| t.name.as_str()).collect();
+    let expected =
+        ["network[step=0.1,threshold=9]", "network[step=0.1,threshold=20]", "guess", "projected[step=0.1]", "projected[step=0.2]"];
+    assert_eq!(names, expected);
+    let method = |i: usize| e.trajectories[i].method.clone();
+    assert_eq!(method(1), Method::QuadraticNetwork { step: 0.1, threshold: 20.0, trace: Trace::Known });
+    assert_eq!(method(2), Method::QuadraticNetwork { step: 0.1, threshold: 9.0, trace: Trace::Estimated });
+    assert_eq!(method(4), Method::ProjectedDescent { step: 0.2 });
 }
 
 #[test]

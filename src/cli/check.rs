@@ -177,7 +177,7 @@ impl Estimate {
             let (count, exact) = evaluations(&trajectory.method, record.horizon, size.largest);
             (trajectory.name.clone(), count, exact)
         });
-        let passes = experiment.trajectories.iter().map(|trajectory| match trajectory.method.has_own_data() {
+        let passes = experiment.trajectories.iter().map(|trajectory| match trajectory.method.is_sampled() {
             // Its steps make no passes, its samples one each.
             true => times,
             false => evaluations(&trajectory.method, record.horizon, size.largest).0,

@@ -36,10 +36,12 @@ pub const COLUMNS: &[&str] = &[
     "adaptive_signal_min",
     "adaptive_signal",
     "adaptive_error",
+    "generalisation_error",
+    "generalisation_exact",
 ];
 
 /// Those of [`COLUMNS`] at the end that cost more than a sample's own application, or that few ask for.
-const ON_REQUEST: usize = 8;
+const ON_REQUEST: usize = 10;
 
 /// What `observables = ["default"]` stands for, in this order: all but those at the end.
 pub const DEFAULT_COLUMNS: &[&str] = COLUMNS.split_at(COLUMNS.len() - ON_REQUEST).0;

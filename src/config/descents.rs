@@ -48,6 +48,38 @@ pub(super) struct ScaledTable {
     pub damping: Key<f64>,
 }
 
+/// Projected gradient descent on X = UUᵀ, in the symmetric model: X⁺ = P(X + 2ηN), P the projection onto positive semidefinite matrices (of rank
+/// at most the width).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProjectedTable {
+    /// η, the step on (1/p) Σ (⟨A_i, X⟩ − b_i)², whose gradient is −2N; a positive number at most the horizon, or a list of them.
+    pub step: Located<OneOrMany<f64>>,
+}
+
+/// Descent on a quadratic network: truncated risk, and a rescaling that takes away the trace that Gaussian inputs add.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuadraticTable {
+    /// η, the step on MU; a positive number at most the horizon, or a list of them.
+    pub step: Located<OneOrMany<f64>>,
+    /// R, a positive number or a list of them: samples with ‖Uᵀx‖² > R do not count.
+    pub threshold: Located<OneOrMany<f64>>,
+    /// Whether τ = ‖U*‖_F² is taken from the target, or estimated by the mean of the teacher's outputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "known"))]
+    pub trace: Key<TraceName>,
+}
+
+/// Where τ comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum TraceName {
+    Known,
+    Estimated,
+}
+
 /// Of what initial factors are a spectral decomposition.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -97,6 +97,7 @@ fn remedy(field: &str) -> &'static str {
         "momentum" => "give the weight of the last step, at least 0 and below 1, such as momentum = 0.9",
         "batch" => "give the number of measurements of a step, such as batch = 1, or a list of them",
         "measurements" => "give the number of measurements that are drawn for a step, such as measurements = 300, or a list of them",
+        "threshold" => "give the largest output that a sample counts with, some multiples of ‖U*‖_F², such as threshold = 40.0",
         "file" => "give the path of the file, relative to this one",
         _ => "add it",
     }

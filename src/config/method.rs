@@ -56,6 +56,20 @@ pub enum Method {
         /// `λ`
         damping: f64,
     },
+    /// `X⁺ = P(X + 2ηN)` with the projection onto positive semidefinite matrices.
+    ProjectedDescent {
+        /// `η`
+        step: f64,
+    },
+    /// `U⁺ = (U + η N_R U)/(1 − η(‖U‖_F² − τ))` with the truncated risk's `N_R`.
+    QuadraticNetwork {
+        /// `η`
+        step: f64,
+        /// `R`, the largest output that a sample counts with.
+        threshold: f64,
+        /// Where `τ` comes from.
+        trace: Trace,
+    },
     /// `Z⁺ = e^{η sym(N)} Z`: conserves the imbalance.
     Exponential {
         /// `η`
@@ -91,6 +105,8 @@ impl Method {
             | Method::StochasticGradientDescent { step, .. }
             | Method::FreshMeasurements { step, .. }
             | Method::ScaledDescent { step, .. }
+            | Method::ProjectedDescent { step }
+            | Method::QuadraticNetwork { step, .. }
             | Method::Exponential { step }
             | Method::Cayley { step }
             | Method::Momentum { step, .. }
@@ -98,9 +114,14 @@ impl Method {
         }
     }
 
+    /// Whether its steps look at a few measurements, or at fresh ones.
+    pub fn is_sampled(&self) -> bool {
+        matches!(self, Method::StochasticGradientDescent { .. } | Method::FreshMeasurements { .. })
+    }
+
     /// Whether its steps look at data of their own, apart from the passes that trajectories share.
     pub fn has_own_data(&self) -> bool {
-        matches!(self, Method::StochasticGradientDescent { .. } | Method::FreshMeasurements { .. })
+        matches!(self, Method::StochasticGradientDescent { .. } | Method::FreshMeasurements { .. } | Method::QuadraticNetwork { .. })
     }
 
     /// `η` of the descent that a flow follows to second order, for modified flows.
@@ -120,6 +141,15 @@ impl Method {
             _ => None,
         }
     }
+}
+
+/// Where a quadratic network's `τ = tr X*` comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// From the target.
+    Known,
+    /// The mean of the teacher's outputs.
+    Estimated,
 }
 
 /// A bounded perturbation.

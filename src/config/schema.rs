@@ -2,7 +2,7 @@
 //!
 //! A choice between variants is a table with one optional field per variant, of which exactly one is set.
 
-use super::descents::{FamilySpectralTable, FreshTable, ScaledTable, SpectralTable, StochasticTable};
+use super::descents::{FamilySpectralTable, FreshTable, ProjectedTable, QuadraticTable, ScaledTable, SpectralTable, StochasticTable};
 use super::ensembles::{CountedTable, EntriesTable};
 use super::located::Located;
 use super::perturbation::PerturbationTable;
@@ -366,6 +366,7 @@ pub(super) struct StopTable {
     { "required": ["flow"] }, { "required": ["gradient_descent"] }, { "required": ["modified_flow"] }, { "required": ["closed_form"] },
     { "required": ["exponential"] }, { "required": ["cayley"] }, { "required": ["momentum"] }, { "required": ["nesterov"] },
     { "required": ["stochastic_gradient_descent"] }, { "required": ["fresh_measurements"] }, { "required": ["scaled_descent"] },
+    { "required": ["projected_descent"] }, { "required": ["quadratic_network"] },
 ]))]
 pub(super) struct TrajectoryTable {
     /// Its name, unique: letters, digits, `_` and `-`.
@@ -419,6 +420,12 @@ pub(super) struct TrajectoryTable {
     /// Scaled gradient descent: F⁺ = F + ηNG(GᵀG + λI)^{-1}, G⁺ = G + ηNᵀF(FᵀF + λI)^{-1}.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaled_descent: Key<ScaledTable>,
+    /// Projected gradient descent on X, in the symmetric model: X⁺ = P(X + 2ηN).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub projected_descent: Key<ProjectedTable>,
+    /// Descent on a quadratic network, in the symmetric model with measurements of rank one: U⁺ = (U − ηMU)/(1 − η(‖U‖_F² − τ)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quadratic_network: Key<QuadraticTable>,
     /// How it starts; `init` of the experiment by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Key<FamilyInitTable>,

@@ -7,6 +7,7 @@ mod hessian;
 mod mini_batches;
 mod modified_flow;
 mod state;
+mod truncated_risk;
 
 pub use blocks::Blocks;
 pub use fresh_measurements::{FreshMeasurements, MOST_ROWS, MOST_STEPS};
@@ -15,6 +16,7 @@ pub use hessian::HessianProduct;
 pub use mini_batches::MiniBatches;
 pub use modified_flow::ModifiedFlow;
 pub use state::{Shape, State};
+pub use truncated_risk::TruncatedRisk;
 
 use crate::linalg::Matrix;
 use crate::sensing::{Answer, Question};

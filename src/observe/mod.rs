@@ -6,6 +6,7 @@ mod adaptive_subspace;
 mod angles;
 mod curvature;
 mod energy;
+mod generalisation;
 mod imbalance;
 mod loss;
 mod observers;

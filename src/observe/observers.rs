@@ -1,7 +1,8 @@
 //! The observers of one trajectory.
 
 use super::{
-    Motion, Sample, Shared, adaptive_subspace, angles, curvature, energy, imbalance, loss, perturbation, residual, rip, signal, spectrum,
+    Motion, Sample, Shared, adaptive_subspace, angles, curvature, energy, generalisation, imbalance, loss, perturbation, residual, rip,
+    signal, spectrum,
 };
 use crate::dynamics::State;
 use crate::linalg::Matrix;
@@ -75,7 +76,7 @@ pub enum ObserveError {
 type Build = fn(&Instance, &State, Motion) -> Box<dyn Observer>;
 
 /// Every family: its columns, and how it begins from the instance and the trajectory's initial state.
-const FAMILIES: [(&[&str], Build); 13] = [
+const FAMILIES: [(&[&str], Build); 14] = [
     (&loss::COLUMNS, |instance, _, _| Box::new(loss::Loss::new(instance))),
     (&residual::COLUMNS, |instance, _, _| Box::new(residual::Residual::new(instance))),
     (&residual::OPERATOR_NORM, |_, _, _| Box::new(residual::ResidualOperatorNorm)),
@@ -91,6 +92,7 @@ const FAMILIES: [(&[&str], Build); 13] = [
     (&adaptive_subspace::COLUMNS, |instance, initial, motion| {
         Box::new(adaptive_subspace::AdaptiveSubspace::new(instance, initial, motion))
     }),
+    (&generalisation::COLUMNS, |_, _, _| Box::new(generalisation::Generalisation::new())),
 ];
 
 /// Every column that can be asked for.

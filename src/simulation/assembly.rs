@@ -3,15 +3,15 @@
 use super::SimulationError;
 use super::comparison::Pair;
 use super::deviation::Measures;
-use super::field::field;
+use super::field::{FieldError, field};
 use super::record::{Snapshots, TrajectoryRecord};
 use super::schedule::{Schedule, Side, end_time, own_times, recording_times};
 use super::trajectory::Trajectory;
-use crate::config::{Experiment, Method, TrajectorySpec};
+use crate::config::{Experiment, Method, Trace, TrajectorySpec};
 use crate::dynamics::State;
 use crate::observe::{Motion, Observers};
 use crate::problem::Instance;
-use crate::stepper::{self, Stepper};
+use crate::stepper::{self, Discrete, QuadraticNetwork, Stepper};
 use crate::theory::ClosedForm;
 
 /// Recording times that the cross-check compares at, at most.
@@ -54,6 +54,10 @@ pub(super) fn trajectory(
     let exact_times = record.exact_times.then(|| schedule.dues().iter().filter(|due| due.record).map(|due| due.t).collect());
     let stepper = match spec.method {
         Method::ClosedForm => closed_form(instance, spec, &initial, &schedule)?,
+        Method::QuadraticNetwork { step, trace, .. } => {
+            let trace = output_trace(instance, trace).map_err(|source| SimulationError::Field { trajectory: spec.name.clone(), source })?;
+            Box::new(Discrete::new(QuadraticNetwork { trace }, step, initial.clone(), record.horizon))
+        }
         _ => stepper::build(&spec.method, initial.clone(), record.horizon, exact_times),
     };
     let result = TrajectoryRecord {
@@ -77,6 +81,14 @@ pub(super) fn trajectory(
     };
     let trajectory = Trajectory::new(spec.clone(), result, initial, field, stepper, observers, schedule);
     Ok(trajectory.measuring(Measures::of(experiment, spec)))
+}
+
+/// `τ = tr X*`, or the mean `(1/p) Σ b_i = Σ y_i/√p` of the teacher's outputs, whose expectation it is.
+fn output_trace(instance: &Instance, trace: Trace) -> Result<f64, FieldError> {
+    match trace {
+        Trace::Known => instance.target.as_ref().map(|target| target.matrix.trace()).ok_or(FieldError::NoTrace),
+        Trace::Estimated => Ok(instance.data.iter().sum::<f64>() / (instance.data.len() as f64).sqrt()),
+    }
 }
 
 /// The exact solution, with points at the recording times.

@@ -1,7 +1,7 @@
 //! What drives a trajectory.
 
 use crate::config::Method;
-use crate::dynamics::{FreshMeasurements, GradientFlow, MiniBatches, ModifiedFlow, Shape, ThinGradientFlow, VectorField};
+use crate::dynamics::{FreshMeasurements, GradientFlow, MiniBatches, ModifiedFlow, Shape, ThinGradientFlow, TruncatedRisk, VectorField};
 use crate::perturbation::{PerturbationError, build};
 use crate::problem::Instance;
 
@@ -24,6 +24,12 @@ pub enum FieldError {
     /// Fresh measurements of a target that is not known.
     #[error("fresh_measurements measures the target, which this instance does not know; take stochastic_gradient_descent")]
     NoTarget,
+    /// A trace of a target that is not known.
+    #[error("quadratic_network.trace = \"known\" needs the target, which this instance does not know; use trace = \"estimated\"")]
+    NoTrace,
+    /// Measurements that are no outer products.
+    #[error("quadratic_network measures by outer products x xᵀ of its inputs, and this instance's operator is another one")]
+    NotRankOne,
 }
 
 impl FieldError {
@@ -62,10 +68,13 @@ pub(super) fn field(
         {
             Box::new(ThinGradientFlow)
         }
+        Method::QuadraticNetwork { .. } if !instance.operator.truncates() => return Err(FieldError::NotRankOne),
+        Method::QuadraticNetwork { threshold, .. } => Box::new(TruncatedRisk::new(threshold, instance.operator.measurements())),
         Method::Flow(_)
         | Method::ClosedForm
         | Method::GradientDescent { .. }
         | Method::ScaledDescent { .. }
+        | Method::ProjectedDescent { .. }
         | Method::Exponential { .. }
         | Method::Cayley { .. }
         | Method::Momentum { .. }

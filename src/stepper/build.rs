@@ -1,7 +1,10 @@
 //! From an experiment's description to a stepper.
 
 use super::tableaus::{DOP853, DOPRI5, Embedded, RK4};
-use super::{Cayley, Discrete, Exponential, GradientDescent, Momentum, Nesterov, RungeKutta, ScaledDescent, Stepper, Update};
+use super::{
+    Cayley, Discrete, Exponential, GradientDescent, Momentum, Nesterov, ProjectedDescent, QuadraticNetwork, RungeKutta, ScaledDescent,
+    Stepper, Update,
+};
 use crate::config::{FlowMethod, Method, Pair};
 use crate::dynamics::State;
 
@@ -19,17 +22,20 @@ fn discrete(update: impl Update + 'static, step: f64, initial: State, horizon: f
 /// The stepper of a method, at `t = 0`. With `exact_times` (ascending) a flow cuts its steps there; descents keep to their own grid.
 ///
 /// The exact solution depends on the instance, which is not known here: `theory::ClosedForm` is its stepper, and what this function makes
-/// of [`Method::ClosedForm`] fails at its first step.
+/// of [`Method::ClosedForm`] fails at its first step. So does that of [`Method::QuadraticNetwork`], whose `τ` is not known either.
 pub fn build(method: &Method, initial: State, horizon: f64, exact_times: Option<Vec<f64>>) -> Box<dyn Stepper> {
     let flow = match *method {
         Method::GradientDescent { step } | Method::StochasticGradientDescent { step, .. } | Method::FreshMeasurements { step, .. } => {
             return discrete(GradientDescent, step, initial, horizon);
         }
+        Method::ProjectedDescent { step } => return discrete(ProjectedDescent::new(initial.shape()), step, initial, horizon),
         Method::ScaledDescent { step, damping } => return discrete(ScaledDescent::new(damping, initial.shape()), step, initial, horizon),
         Method::Exponential { step } => return discrete(Exponential::new(initial.shape()), step, initial, horizon),
         Method::Cayley { step } => return discrete(Cayley::new(initial.shape()), step, initial, horizon),
         Method::Momentum { step, momentum } => return discrete(Momentum { momentum }, step, initial, horizon),
         Method::Nesterov { step, momentum } => return discrete(Nesterov { momentum }, step, initial, horizon),
+        // τ depends on the instance.
+        Method::QuadraticNetwork { step, .. } => return discrete(QuadraticNetwork { trace: f64::NAN }, step, initial, horizon),
         // A step of zero fails at once.
         Method::ClosedForm => RungeKutta::fixed(&RK4, 0.0, initial, horizon),
         Method::Flow(integrator) | Method::PerturbedFlow { integrator, .. } | Method::ModifiedFlow { integrator, .. } => match integrator {
@@ -47,6 +53,8 @@ pub fn method_name(method: &Method) -> &'static str {
         Method::StochasticGradientDescent { .. } => "stochastic_gradient_descent",
         Method::FreshMeasurements { .. } => "fresh_measurements",
         Method::ScaledDescent { .. } => "scaled_descent",
+        Method::ProjectedDescent { .. } => "projected_descent",
+        Method::QuadraticNetwork { .. } => "quadratic_network",
         Method::Exponential { .. } => "exponential",
         Method::Cayley { .. } => "cayley",
         Method::Momentum { .. } => "momentum",

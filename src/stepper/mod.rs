@@ -14,6 +14,8 @@ mod gradient_descent;
 mod local_error;
 mod momentum;
 mod nesterov;
+mod projected_descent;
+mod quadratic_network;
 mod runge_kutta;
 mod scaled_descent;
 mod singular_step;
@@ -29,6 +31,8 @@ pub use exponential::Exponential;
 pub use gradient_descent::GradientDescent;
 pub use momentum::Momentum;
 pub use nesterov::Nesterov;
+pub use projected_descent::ProjectedDescent;
+pub use quadratic_network::QuadraticNetwork;
 pub use runge_kutta::RungeKutta;
 pub use scaled_descent::ScaledDescent;
 

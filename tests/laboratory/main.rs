@@ -23,5 +23,6 @@ mod sampling;
 mod scaled_descent;
 mod setup;
 mod symmetric;
+mod symmetric_descents;
 mod symmetries;
 mod thin;

@@ -91,7 +91,8 @@ fn bound(
     if !all().any(is_flow) {
         return Err(Flaw::value(key, &written.span, "needs a flow without a perturbation as the reference: choose one, or remove it"));
     }
-    match all().find(|trajectory| trajectory.method.has_own_data() && against.contains(&trajectory.name)) {
+    let unbound = |method: &Method| method.has_own_data() || matches!(method, Method::ProjectedDescent { .. });
+    match all().find(|trajectory| unbound(&trajectory.method) && against.contains(&trajectory.name)) {
         None => Ok(true),
         Some(other) => {
             let rule = format!("needs the gradient at every step, which {} does not compute: compare it without a bound", other.name);

@@ -4,11 +4,11 @@ use super::checks::{not_negative, positive_at};
 use super::family::{Axis, Labels, number};
 use super::methods::{Member, step_size};
 use super::perturbation::Surroundings;
-use crate::config::descents::{FreshTable, ScaledTable, StochasticTable};
+use crate::config::descents::{FreshTable, ProjectedTable, QuadraticTable, ScaledTable, StochasticTable, TraceName};
 use crate::config::error::Flaw;
-use crate::config::experiment::{Measurements, Problem};
+use crate::config::experiment::{Ensemble, Factorization, Measurements, Problem};
 use crate::config::located::{Located, Span, fill};
-use crate::config::method::Method;
+use crate::config::method::{Method, Trace};
 use crate::config::values::OneOrMany;
 
 /// The most measurements of a step, and the most steps, for each of which there are random streams.
@@ -91,6 +91,54 @@ pub(super) fn scaled(key: &str, table: &mut ScaledTable, around: &Surroundings<'
     let damping = not_negative(&format!("{key}.damping"), table.damping.get_or_insert_with(|| Located::filled(0.0)))?;
     let member = |&step| Member { method: Method::ScaledDescent { step, damping }, labels: label("step", &steps, number(step)) };
     Ok(steps.values.iter().map(member).collect())
+}
+
+/// Whether the measurements are known to be others than outer products of vectors.
+pub(super) fn is_not_rank_one(problem: &Problem) -> bool {
+    matches!(problem, Problem::Generated { sensing, .. } if !matches!(sensing.ensemble, Ensemble::RankOne { .. }))
+}
+
+fn needs_symmetric<T>(key: &str, table: &Located<T>, around: &Surroundings<'_>) -> Result<(), Flaw> {
+    if around.factorization == Factorization::Symmetric {
+        return Ok(());
+    }
+    Err(Flaw::presence(
+        key,
+        &table.span,
+        "has no place here: it is a method of the symmetric model; set model.factorization = \"symmetric\"",
+    ))
+}
+
+pub(super) fn projected(key: &str, table: &Located<ProjectedTable>, around: &Surroundings<'_>) -> Result<Vec<Member>, Flaw> {
+    needs_symmetric(key, table, around)?;
+    let steps = steps(key, &table.value.step, around)?;
+    let member = |&step| Member { method: Method::ProjectedDescent { step }, labels: label("step", &steps, number(step)) };
+    Ok(steps.values.iter().map(member).collect())
+}
+
+pub(super) fn quadratic(key: &str, table: &mut Located<QuadraticTable>, around: &Surroundings<'_>) -> Result<Vec<Member>, Flaw> {
+    needs_symmetric(key, table, around)?;
+    if around.not_rank_one {
+        let rule = "has no place here: a quadratic network measures by outer products of its inputs; take [sensing.rank_one]";
+        return Err(Flaw::presence(key, &table.span, rule));
+    }
+    let table = &mut table.value;
+    let steps = steps(key, &table.step, around)?;
+    let threshold_key = format!("{key}.threshold");
+    let thresholds = Axis::new(&threshold_key, &table.threshold, |threshold, span| positive_at(&threshold_key, span, threshold))?;
+    let trace = match fill(&mut table.trace, TraceName::Known) {
+        TraceName::Known => Trace::Known,
+        TraceName::Estimated => Trace::Estimated,
+    };
+    let mut members = Vec::new();
+    for &step in &steps.values {
+        for &threshold in &thresholds.values {
+            let mut labels = label("step", &steps, number(step));
+            labels.extend(label("threshold", &thresholds, number(threshold)));
+            members.push(Member { method: Method::QuadraticNetwork { step, threshold, trace }, labels });
+        }
+    }
+    Ok(members)
 }
 
 fn steps(key: &str, written: &Located<OneOrMany<f64>>, around: &Surroundings<'_>) -> Result<Axis<f64>, Flaw> {

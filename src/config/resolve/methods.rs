@@ -1,7 +1,7 @@
 //! Methods, and the families that their parameters make.
 
 use super::checks::{absent, exactly_one, not_negative, positive_at, span_of};
-use super::descents::{fresh, scaled, stochastic};
+use super::descents::{fresh, projected, quadratic, scaled, stochastic};
 use super::family::{Axis, Labels, number};
 use super::perturbation::{Surroundings, perturbations};
 use crate::config::error::Flaw;
@@ -31,6 +31,8 @@ pub(super) fn methods(key: &str, span: &Span, table: &mut TrajectoryTable, aroun
         ("stochastic_gradient_descent", span_of(&table.stochastic_gradient_descent)),
         ("fresh_measurements", span_of(&table.fresh_measurements)),
         ("scaled_descent", span_of(&table.scaled_descent)),
+        ("projected_descent", span_of(&table.projected_descent)),
+        ("quadratic_network", span_of(&table.quadratic_network)),
     ];
     exactly_one(key, span, &variants)?;
     if let Some(flow) = &mut table.flow {
@@ -56,6 +58,12 @@ pub(super) fn methods(key: &str, span: &Span, table: &mut TrajectoryTable, aroun
     }
     if let Some(table) = &mut table.scaled_descent {
         return scaled(&format!("{key}.scaled_descent"), &mut table.value, around);
+    }
+    if let Some(table) = &table.projected_descent {
+        return projected(&format!("{key}.projected_descent"), table, around);
+    }
+    if let Some(table) = &mut table.quadratic_network {
+        return quadratic(&format!("{key}.quadratic_network"), table, around);
     }
     discrete(key, span, table, around.horizon)
 }

@@ -48,7 +48,8 @@ pub(super) fn resolve(file: &mut File, base: &Path) -> Result<Experiment, Vec<Fl
 
     let measurements = descents::known_measurements(&facts.problem, shape);
     let noise = descents::known_noise(&facts.problem);
-    let around = perturbation::Surroundings { seed, horizon: record.horizon, base, measurements, noise, factorization };
+    let not_rank_one = descents::is_not_rank_one(&facts.problem);
+    let around = perturbation::Surroundings { seed, horizon: record.horizon, base, measurements, noise, not_rank_one, factorization };
     let context = trajectory::Context { shared, sizes, around };
     let families = trajectory::families(file.trajectory.as_mut(), &context)?;
     let comparisons = compare::comparisons(&mut file.compare, &families)?;

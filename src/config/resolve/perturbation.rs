@@ -28,6 +28,8 @@ pub(super) struct Surroundings<'a> {
     pub measurements: Option<usize>,
     /// Standard deviation of their noise.
     pub noise: f64,
+    /// Whether they are known to be of another kind than outer products of vectors.
+    pub not_rank_one: bool,
     /// The model.
     pub factorization: Factorization,
 }

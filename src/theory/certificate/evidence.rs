@@ -158,6 +158,8 @@ impl TrajectoryEvidence {
             }
             Method::StochasticGradientDescent { .. } => Some("mini-batches: the statement is about gradient descent and its flow".into()),
             Method::FreshMeasurements { .. } => Some("new measurements at every step: the statement is about fixed ones".into()),
+            Method::ProjectedDescent { .. } => Some("descent on the product, which the statement does not cover".into()),
+            Method::QuadraticNetwork { .. } => Some("truncated risk and rescaling, which the statement does not cover".into()),
             Method::ScaledDescent { .. } => Some("scaled descent, which the statement does not cover".into()),
             Method::ModifiedFlow { .. } => Some("a modified flow: the statement is about gradient descent and its flow".into()),
             _ => None,

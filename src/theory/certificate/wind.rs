@@ -79,7 +79,7 @@ fn step(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence, log: Optio
         Step::Discrete(step) => Row::hypothesis("step", formula, Some(step), scale),
     };
     row.note_if(log.is_none().then(|| "no scale: log(σ_r/a₀²) ≤ 0".into()))
-        .note_if(trajectory.foreign_method().filter(|_| !trajectory.method.has_own_data()))
+        .note_if(trajectory.foreign_method().filter(|_| !trajectory.method.is_sampled()))
 }
 
 /// `ξ`, the largest recorded `‖𝓔‖_op`. For a plain flow without noise `𝓔 = sym((A*A − I)(R))`, whose norm is `rip_error`; under full observation it is 0.
