@@ -7,6 +7,8 @@ mod document;
 mod ensembles;
 mod error;
 mod experiment;
+mod flows;
+mod inits;
 mod json;
 mod load;
 mod located;

@@ -2,11 +2,13 @@
 //!
 //! A choice between variants is a table with one optional field per variant, of which exactly one is set.
 
-use super::descents::{FamilySpectralTable, FreshTable, ProjectedTable, QuadraticTable, ScaledTable, SpectralTable, StochasticTable};
-use super::ensembles::{CountedTable, EntriesTable};
+use super::descents::{FreshTable, ProjectedTable, QuadraticTable, ScaledTable, StochasticTable};
+use super::ensembles::{CountedTable, EntriesTable, GaussianTable, IdentityTable};
+use super::flows::{ClosedFormTable, FlowTable, ModifiedFlowTable, MomentumTable, NesterovTable, StepTable};
+use super::inits::{FamilyInitTable, InitTable};
 use super::located::Located;
 use super::perturbation::PerturbationTable;
-use super::values::{OneOrMany, RankValue};
+use super::values::RankValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -139,53 +141,6 @@ pub(super) struct SensingTable {
     pub identity: Key<IdentityTable>,
 }
 
-/// Gaussian measurements; exactly one of `measurements` and `oversampling`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GaussianTable {
-    /// The seed of the measurement matrices and of the noise; the experiment's by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Key<u64>,
-    /// Their number p.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub measurements: Key<usize>,
-    /// p = ⌈oversampling · r (m + n − r)⌉, a positive number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub oversampling: Key<f64>,
-    /// What entries are stored as; "f32" defines the ensemble by entries rounded to f32. Arithmetic is f64 always.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "f64"))]
-    pub storage: Key<StorageName>,
-    /// Standard deviation of e in y = A(Y) + e.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0), extend("default" = 0.0))]
-    pub noise: Key<f64>,
-}
-
-/// Full observation: A = I.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IdentityTable {
-    /// The seed of the noise; the experiment's by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Key<u64>,
-    /// Standard deviation of e in y = Y + e.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0), extend("default" = 0.0))]
-    pub noise: Key<f64>,
-}
-
-/// What entries of a dense ensemble are stored as.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub(super) enum StorageName {
-    F64,
-    F32,
-}
-
 /// The factorisation of the unknown matrix.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -208,84 +163,6 @@ pub(super) struct ModelTable {
 pub(super) enum FactorizationName {
     Asymmetric,
     Symmetric,
-}
-
-/// The law of the initial factors: exactly one.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
-pub(super) struct InitTable {
-    /// Entries N(0, scale²).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gaussian: Key<LawTable>,
-    /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub orthogonal: Key<LawTable>,
-    /// scale times the first columns of the identity (and columns of zeros, where a factor is wider than high).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity: Key<IdentityLawTable>,
-    /// From the singular triples of the target (balanced, every mode starts at scale²; needs width ≥ rank), or of A*(y).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub spectral: Key<SpectralTable>,
-}
-
-/// Size and seed of initial factors.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LawTable {
-    /// α, a positive number.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub scale: Located<f64>,
-    /// The seed of the factors' directions; the experiment's by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Key<u64>,
-}
-
-/// Size of initial factors with nothing random about them.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IdentityLawTable {
-    /// α, a positive number.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub scale: Located<f64>,
-}
-
-/// The law of a trajectory's own initial factors: exactly one. Lists make families.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
-pub(super) struct FamilyInitTable {
-    /// Entries N(0, scale²).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gaussian: Key<FamilyLawTable>,
-    /// scale times Haar-distributed matrices with orthonormal columns (rows, where a factor is wider than high).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub orthogonal: Key<FamilyLawTable>,
-    /// scale times the first columns of the identity (and columns of zeros, where a factor is wider than high).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity: Key<FamilyIdentityLawTable>,
-    /// From the singular triples of the target (balanced, every mode starts at scale²; needs width ≥ rank), or of A*(y).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub spectral: Key<FamilySpectralTable>,
-}
-
-/// Size and seed of a trajectory's initial factors.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FamilyLawTable {
-    /// α, a positive number, or a list of them.
-    pub scale: Located<OneOrMany<f64>>,
-    /// The seed of the factors' directions, or a list of them; that of `init` by default, so that the same directions are scaled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Key<OneOrMany<u64>>,
-}
-
-/// Size of a trajectory's initial factors with nothing random about them.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FamilyIdentityLawTable {
-    /// α, a positive number, or a list of them.
-    pub scale: Located<OneOrMany<f64>>,
 }
 
 /// What is recorded, and when trajectories end.
@@ -429,120 +306,6 @@ pub(super) struct TrajectoryTable {
     /// How it starts; `init` of the experiment by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Key<FamilyInitTable>,
-}
-
-/// Gradient flow Ḟ = NG, Ġ = NᵀF and its integrator.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FlowTable {
-    /// The integrator: adaptive pairs of order 5 or 8, or the classical method of order 4 with a fixed step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "dop853"))]
-    pub method: Key<MethodName>,
-    /// Relative tolerance of a step, between 1e-15 and 1. Adaptive methods only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = 1e-8, "exclusiveMinimum" = 1e-15, "exclusiveMaximum" = 1))]
-    pub rtol: Key<f64>,
-    /// Absolute tolerance of a step. Adaptive methods only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0), extend("default" = 0.0))]
-    pub atol: Key<f64>,
-    /// The norm of the error: of the factors, or of their product (which does not control the imbalance). Adaptive methods only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "factors"))]
-    pub error_norm: Key<ErrorNormName>,
-    /// The fixed step of rk4, required there; at most the horizon.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub step: Key<f64>,
-}
-
-/// Integrators.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub(super) enum MethodName {
-    Dopri5,
-    Dop853,
-    Rk4,
-}
-
-/// Norms of the local error.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub(super) enum ErrorNormName {
-    Factors,
-    Product,
-}
-
-/// A descent with a step size, such as gradient descent F⁺ = F + ηNG, G⁺ = G + ηNᵀF.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StepTable {
-    /// η, a positive number at most the horizon, or a list of them.
-    pub step: Located<OneOrMany<f64>>,
-}
-
-/// Heavy-ball descent.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MomentumTable {
-    /// η, a positive number at most the horizon, or a list of them.
-    pub step: Located<OneOrMany<f64>>,
-    /// β, from 0 to below 1.
-    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1))]
-    pub momentum: Located<f64>,
-}
-
-/// Nesterov's descent.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NesterovTable {
-    /// η, a positive number at most the horizon, or a list of them.
-    pub step: Located<OneOrMany<f64>>,
-    /// β, from 0 to below 1; by default (k − 1)/(k + 2) in step k ≥ 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1))]
-    pub momentum: Key<f64>,
-}
-
-/// The exact solution; it has no keys.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ClosedFormTable {}
-
-/// The modified flow of descent with step η, and its integrator.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ModifiedFlowTable {
-    /// η of the descent that it follows, a positive number at most the horizon, or a list of them.
-    pub step: Located<OneOrMany<f64>>,
-    /// The integrator: adaptive pairs of order 5 or 8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "dop853"))]
-    pub method: Key<PairName>,
-    /// Relative tolerance of a step, between 1e-15 and 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = 1e-8, "exclusiveMinimum" = 1e-15, "exclusiveMaximum" = 1))]
-    pub rtol: Key<f64>,
-    /// Absolute tolerance of a step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0), extend("default" = 0.0))]
-    pub atol: Key<f64>,
-    /// The norm of the error: of the factors, or of their product (which does not control the imbalance).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "factors"))]
-    pub error_norm: Key<ErrorNormName>,
-}
-
-/// Embedded pairs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub(super) enum PairName {
-    Dopri5,
-    Dop853,
 }
 
 /// A comparison: deviations of trajectories from a reference at common times.

@@ -11,6 +11,7 @@ use crate::problem::Instance;
 use crate::sensing::{Answer, Workspace};
 use ode_solvers::dop_shared::OutputType;
 use ode_solvers::{DVector, Dop853, System};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Accepted and rejected steps between two restarts, at most.
@@ -20,6 +21,13 @@ const MOST_STEPS: u32 = 10_000_000;
 const SAME_TIME: f64 = 16.0 * f64::EPSILON;
 /// The tolerance of methods with a fixed step, which have none of their own.
 const FIXED_STEP_TOLERANCE: f64 = 1e-10;
+
+/// States that the cross-check compares with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct CrossCheckPoints {
+    pub at_recording_times: Vec<(f64, State)>,
+    pub at_step_ends: Vec<(f64, State)>,
+}
 
 /// The flow as `ode_solvers` wants it: one evaluation, one application of the operator.
 ///

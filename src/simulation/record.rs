@@ -1,6 +1,7 @@
 //! What a run leaves behind, as data.
 
 use super::Outcome;
+use crate::dynamics::State;
 use crate::linalg::Matrix;
 use crate::stepper::Counts;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,25 @@ pub struct Snapshots {
     pub f: Vec<Matrix>,
     /// `G`, `n × h` each; empty in the symmetric model.
     pub g: Vec<Matrix>,
+}
+
+impl Snapshots {
+    pub(super) fn push(&mut self, t: f64, state: &State) {
+        self.t.push(t);
+        self.f.push(state.left().to_matrix());
+        if !state.shape().is_symmetric() {
+            self.g.push(state.right().to_matrix());
+        }
+    }
+
+    pub(super) fn sort(&mut self) {
+        let mut order: Vec<usize> = (0..self.t.len()).collect();
+        order.sort_by(|&a, &b| self.t[a].total_cmp(&self.t[b]));
+        for factors in [&mut self.f, &mut self.g] {
+            *factors = order.iter().filter_map(|&i| factors.get(i).cloned()).collect();
+        }
+        self.t = order.iter().map(|&i| self.t[i]).collect();
+    }
 }
 
 /// What re-integration by `ode_solvers` found: `max_t ‖FGᵀ − F'G'ᵀ‖_F / max_t ‖FGᵀ‖_F`.

@@ -4,8 +4,8 @@ use super::checks::{absent, exactly_one, positive, span_of};
 use crate::config::descents::OfName;
 use crate::config::error::Flaw;
 use crate::config::experiment::{InitKind, InitSpec};
+use crate::config::inits::{FamilyInitTable, InitTable};
 use crate::config::located::{Located, Span, fill};
-use crate::config::schema::{FamilyInitTable, InitTable};
 use crate::config::values::OneOrMany;
 
 /// The laws, in the order of the schema.

@@ -6,9 +6,10 @@ use super::family::{Axis, Labels, number};
 use super::perturbation::{Surroundings, perturbations};
 use crate::config::error::Flaw;
 use crate::config::experiment::{ErrorNorm, FlowMethod, Pair, ToleranceSpec};
+use crate::config::flows::{ErrorNormName, FlowTable, MethodName, ModifiedFlowTable, PairName};
 use crate::config::located::{Located, Span, fill};
 use crate::config::method::Method;
-use crate::config::schema::{ErrorNormName, FlowTable, MethodName, ModifiedFlowTable, PairName, TrajectoryTable};
+use crate::config::schema::TrajectoryTable;
 use crate::config::values::OneOrMany;
 
 /// A method, with the parameters that were written as lists.

@@ -4,10 +4,11 @@ use super::checks::{absent, at_least, bytes, exactly_one, not_negative, path, po
 use super::ensembles::{ANY, Known, Most, measurements};
 use super::target::target;
 use crate::config::ensembles::CountedTable;
+use crate::config::ensembles::{GaussianTable, StorageName};
 use crate::config::error::Flaw;
 use crate::config::experiment::{Ensemble, Factorization, Measurements, Problem, SensingSpec, Storage, TargetKind};
 use crate::config::located::{Located, fill};
-use crate::config::schema::{FactorizationName, File, GaussianTable, SensingTable, StorageName};
+use crate::config::schema::{FactorizationName, File, SensingTable};
 use crate::sensing::{Hadamard, Pauli};
 use std::path::Path;
 

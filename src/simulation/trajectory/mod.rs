@@ -4,9 +4,10 @@ mod apart;
 mod sampling;
 
 use super::comparison::Waiting;
+use super::cross_check::CrossCheckPoints;
 use super::deviation::{CurvaturePoint, Defects, Measures};
 use super::pending::{Integral, OwnDrive, Pending, Purpose};
-use super::record::{Snapshots, TrajectoryRecord};
+use super::record::TrajectoryRecord;
 use super::schedule::{Due, Schedule, Side};
 use super::{Outcome, stop};
 use crate::config::{Stop, TrajectorySpec};
@@ -46,13 +47,6 @@ enum Phase {
     Sampling,
     /// Nothing any more.
     Ended,
-}
-
-/// States that the cross-check compares with.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct CrossCheckPoints {
-    pub at_recording_times: Vec<(f64, State)>,
-    pub at_step_ends: Vec<(f64, State)>,
 }
 
 /// All that a trajectory needs to go on with the same bits.
@@ -401,24 +395,5 @@ impl Trajectory {
         self.integral = saved.integral;
         (self.curvature, self.defects) = (saved.curvature, saved.defects);
         Ok(())
-    }
-}
-
-impl Snapshots {
-    fn push(&mut self, t: f64, state: &State) {
-        self.t.push(t);
-        self.f.push(state.left().to_matrix());
-        if !state.shape().is_symmetric() {
-            self.g.push(state.right().to_matrix());
-        }
-    }
-
-    fn sort(&mut self) {
-        let mut order: Vec<usize> = (0..self.t.len()).collect();
-        order.sort_by(|&a, &b| self.t[a].total_cmp(&self.t[b]));
-        for factors in [&mut self.f, &mut self.g] {
-            *factors = order.iter().filter_map(|&i| factors.get(i).cloned()).collect();
-        }
-        self.t = order.iter().map(|&i| self.t[i]).collect();
     }
 }
