@@ -8,7 +8,7 @@
 //! `N = A*(y − A(FGᵀ))`.
 //!
 //! The modules, in the order of the layers (each imports only earlier ones): [`config`], [`linalg`], [`random`], [`sensing`],
-//! [`dynamics`], [`problem`], [`perturbation`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`]; [`cli`] uses all.
+//! [`dynamics`], [`problem`], [`perturbation`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`], [`sweep`]; [`cli`] uses all.
 
 pub mod cli;
 pub mod config;
@@ -22,4 +22,5 @@ pub mod random;
 pub mod sensing;
 pub mod simulation;
 pub mod stepper;
+pub mod sweep;
 pub mod theory;

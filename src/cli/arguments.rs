@@ -29,6 +29,9 @@ pub enum Command {
     Instance(InstanceArguments),
     /// Hold a finished run against the theorems: hypotheses and conclusions beside what was measured
     Certify(CertifyArguments),
+    /// Sweeps: grids of experiments, planned, run in shards, collected into one table
+    #[command(subcommand)]
+    Sweep(super::sweep::SweepCommand),
     /// Print a commented starter configuration
     New {
         /// Which one: starter (every key, commented), minimal, or photo (a target from a file)

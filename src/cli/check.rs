@@ -3,14 +3,12 @@
 use super::arguments::CheckArguments;
 use super::error::CliError;
 use super::{exit, experiment, print};
-use crate::config::{Experiment, Factorization, FlowMethod, Law, Method, Pair, Problem};
+use crate::config::{Experiment, Factorization, Problem};
 use crate::problem::{Footprint, OperatorKind, build_target, check_room, entry_bytes, footprint, read_instance, target_shape};
 use crate::sensing::available_memory;
-use crate::simulation::{number_of_steps, recording_times};
+use crate::simulation::{expected_evaluations, recording_times};
 use serde_json::json;
 
-/// Units of `σ₁t` for which accuracy limits the steps.
-const TRANSIENT: f64 = 60.0;
 /// Bytes of a number in a table, with its comma.
 const NUMBER: u64 = 24;
 
@@ -127,60 +125,19 @@ fn extent(experiment: &Experiment, rows: usize, cols: usize) -> (usize, usize) {
     }
 }
 
-/// Evaluations of a field up to the horizon, and whether the number is exact.
-///
-/// Of an adaptive pair it is a rule of thumb: stability limits the steps throughout (`h ≈ 6.3/(2.1 σ₁)` for the pair of order 8), accuracy
-/// while modes escape. Escapes from very small initialisations take longer than it allows for.
-fn evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
-    if let Some(step) = method.step_size() {
-        return (number_of_steps(horizon, step) + 1, true);
-    }
-    match method.integrator() {
-        None => (0, true),
-        Some(FlowMethod::Rk4 { step }) => {
-            let jumps = jumps(method, horizon);
-            (4 * (horizon / step).ceil() as u64 + 1 + (5.0 * jumps) as u64, jumps == 0.0)
-        }
-        Some(FlowMethod::Adaptive { pair, tolerance }) => {
-            // Evaluations per unit of σ₁t at the stability limit, the same by accuracy at rtol = 1e-9, and the order that it goes with.
-            let (stable, accurate, order) = match pair {
-                Pair::Dop853 => (4.2, 9.0, 8.0),
-                Pair::Dopri5 => (3.8, 21.0, 5.0),
-            };
-            let pace = horizon * largest;
-            let transient = pace.min(TRANSIENT) * accurate * (1e-9 / tolerance.rtol).powf(1.0 / order);
-            let restarts = jumps(method, horizon) * if pair == Pair::Dop853 { 13.0 } else { 7.0 };
-            ((stable * pace + transient + restarts) as u64, false)
-        }
-    }
-}
-
-/// Jumps of a method's field up to the horizon, each of which costs a step.
-fn jumps(method: &Method, horizon: f64) -> f64 {
-    match method {
-        Method::PerturbedFlow { perturbation, .. } => match perturbation.law {
-            Law::Piecewise { interval } => horizon / interval,
-            Law::OrnsteinUhlenbeck { resolution, .. } => horizon / resolution,
-            Law::Descent { step } => horizon / step,
-            _ => 0.0,
-        },
-        _ => 0.0,
-    }
-}
-
 impl Estimate {
     fn new(experiment: &Experiment, size: Size) -> Self {
         let record = &experiment.record;
         let times = recording_times(record).len() as u64;
         let trajectories = experiment.trajectories.len() as u64;
         let counts = experiment.trajectories.iter().map(|trajectory| {
-            let (count, exact) = evaluations(&trajectory.method, record.horizon, size.largest);
+            let (count, exact) = expected_evaluations(&trajectory.method, record.horizon, size.largest);
             (trajectory.name.clone(), count, exact)
         });
         let passes = experiment.trajectories.iter().map(|trajectory| match trajectory.method.is_sampled() {
             // Its steps make no passes, its samples one each.
             true => times,
-            false => evaluations(&trajectory.method, record.horizon, size.largest).0,
+            false => expected_evaluations(&trajectory.method, record.horizon, size.largest).0,
         });
         let passes = passes.max().unwrap_or(0);
         let modes = size.rows.min(size.cols).min(size.width) as u64;

@@ -5,6 +5,7 @@ use crate::config::{ConfigError, UnknownTemplate};
 use crate::output::{CheckpointError, OutputError};
 use crate::problem::ProblemError;
 use crate::simulation::SimulationError;
+use crate::sweep::SweepError;
 use std::path::PathBuf;
 
 /// A failure of a command.
@@ -30,6 +31,9 @@ pub enum CliError {
     /// The experiment cannot be simulated.
     #[error(transparent)]
     Simulation(#[from] SimulationError),
+    /// A sweep cannot be planned, run or collected.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
     /// A result cannot be written, or must not be.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -72,6 +76,13 @@ impl CliError {
             CliError::Simulation(SimulationError::Field { source, .. }) if source.is_input_output() => exit::IO,
             CliError::Config(_) | CliError::Template(_) | CliError::Simulation(_) | CliError::Run { .. } => exit::USAGE,
             CliError::Problem(error) => {
+                if error.is_input_output() {
+                    exit::IO
+                } else {
+                    exit::USAGE
+                }
+            }
+            CliError::Sweep(error) => {
                 if error.is_input_output() {
                     exit::IO
                 } else {

@@ -8,15 +8,22 @@ use std::path::Path;
 
 /// Reads, overrides and resolves the configuration that the arguments name.
 pub fn load(arguments: &ConfigArguments) -> Result<Loaded, CliError> {
-    let path = arguments.config.as_path();
+    let (name, text) = read(&arguments.config)?;
+    Ok(config::load(Source { name: &name, text: &text }, &arguments.set, base(&arguments.config))?)
+}
+
+/// Where relative paths of a configuration start.
+pub fn base(path: &Path) -> &Path {
+    if path == Path::new("-") { Path::new(".") } else { path.parent().unwrap_or(Path::new(".")) }
+}
+
+/// A configuration's name in messages, and its text.
+pub fn read(path: &Path) -> Result<(String, String), CliError> {
     let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let (name, text, base) = if path == Path::new("-") {
+    if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-        ("<stdin>".to_owned(), text, Path::new("."))
-    } else {
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        (path.display().to_string(), text, path.parent().unwrap_or(Path::new(".")))
-    };
-    Ok(config::load(Source { name: &name, text: &text }, &arguments.set, base)?)
+        return Ok(("<stdin>".to_owned(), text));
+    }
+    Ok((path.display().to_string(), std::fs::read_to_string(path).map_err(failed)?))
 }

@@ -12,6 +12,8 @@ mod interrupt;
 mod monitor;
 mod run;
 mod summary;
+mod sweep;
+mod sweep_submit;
 
 pub use arguments::Arguments;
 
@@ -28,6 +30,7 @@ pub fn run(arguments: Arguments) -> i32 {
         Command::Check(arguments) => check::run(&arguments),
         Command::Instance(arguments) => instance::run(&arguments),
         Command::Certify(arguments) => certify::run(&arguments),
+        Command::Sweep(command) => sweep::run(&command),
         Command::New { template } => new(&template),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(shell),

@@ -92,6 +92,16 @@ pub enum Defect {
     /// An override that cannot be applied.
     #[error("{0}")]
     Override(String),
+    /// A point of a sweep that is no experiment.
+    #[error("at the sweep's point {index} ({point}): {defect}")]
+    Point {
+        /// Which, counted from 0 in the order of the plan.
+        index: usize,
+        /// Its parameters.
+        point: String,
+        /// What is wrong there.
+        defect: Box<Defect>,
+    },
     /// The surroundings are at fault, not the text.
     #[error("{0}")]
     Internal(String),

@@ -8,7 +8,49 @@ use serde_json::{Value, json};
 pub fn json_schema() -> Value {
     let mut schema = schemars::schema_for!(File).to_value();
     tidy(&mut schema);
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("sweep".into(), sweep_schema());
+    }
     schema
+}
+
+/// `[sweep]`: read apart from the rest, since its keys are those of the rest.
+fn sweep_schema() -> Value {
+    let pair = |kind: &str| json!({ "type": "array", "items": { "type": kind }, "minItems": 2, "maxItems": 2 });
+    let points = json!({ "type": "integer", "minimum": 2 });
+    let range = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "linear": pair("number"), "log": pair("number"), "points": points, "integers": pair("integer"),
+            "step": { "type": "integer", "minimum": 1 },
+        },
+    });
+    let strings = json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] });
+    let fit = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["x", "y"],
+        "properties": {
+            "x": { "type": "string" }, "y": { "type": "string" }, "trajectory": { "type": "string" },
+            "x_min": { "type": "number" }, "x_max": { "type": "number" },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "Many experiments of one, for `pgflow sweep`: keys in quotes are axes, such as \"init.gaussian.scale\".",
+        "properties": {
+            "repeats": { "type": "integer", "minimum": 1, "description": "Number of repetitions; repetition k adds k to repeat_seed." },
+            "repeat_seed": { "description": "Keys of the seeds that repetitions move; \"seed\" by default.", "anyOf": strings["anyOf"] },
+            "zip": { "type": "array", "items": { "type": "array", "items": { "type": "string" } }, "description": "Axes that move together." },
+            "filters": { "description": "Conditions such as \"model.width >= 2*target.rank\"; points that break one are dropped.", "anyOf": strings["anyOf"] },
+            "fit": { "description": "What `collect --fit` fits in logarithms.", "anyOf": [fit, { "type": "array", "items": fit }] },
+        },
+        "additionalProperties": {
+            "description": "An axis: values, a range, or a list of ranges.",
+            "anyOf": [range, { "type": "array", "minItems": 1 }],
+        },
+    })
 }
 
 /// What `observables` may hold.

@@ -18,6 +18,7 @@ mod perturbation;
 mod render;
 mod resolve;
 mod schema;
+mod sweep;
 mod templates;
 mod values;
 
@@ -27,4 +28,5 @@ pub use experiment::*;
 pub use json::json_schema;
 pub use load::{Loaded, Source, load};
 pub use method::*;
+pub use sweep::{Fit, Parameter, SweepFile};
 pub use templates::{TEMPLATES, UnknownTemplate, template};

@@ -19,7 +19,12 @@ fn refuse(span: &Span, message: String) -> Flaw {
 
 fn apply_one(root: &mut Node, text: &str, start: usize) -> Result<(), Flaw> {
     let span = start..start + text.len();
-    let Some((path, raw)) = text.split_once('=') else {
+    let mut quoted = false;
+    let end = text.find(|c| {
+        quoted ^= c == '"';
+        c == '=' && !quoted
+    });
+    let Some((path, raw)) = end.and_then(|end| Some((text.get(..end)?, text.get(end + 1..)?))) else {
         return Err(refuse(&span, "a value is missing: write key.path=value, such as record.horizon=10".into()));
     };
     let segments = split_path(path).ok_or_else(|| {
@@ -44,11 +49,40 @@ struct Segment<'a> {
     element: Option<&'a str>,
 }
 
+/// Puts a value at a path, as an override does.
+pub(super) fn assign(root: &mut Node, path: &str, value: Node, span: &Span) -> Result<(), Flaw> {
+    let wrong = || refuse(span, format!("`{path}` is no path of a key: write key.path, and trajectory[NAME] for the trajectory NAME"));
+    set(root, &split_path(path).ok_or_else(wrong)?, value, span)
+}
+
+/// The value at a path, if there is one.
+pub(super) fn lookup<'n>(root: &'n Node, path: &str) -> Option<&'n Node> {
+    split_path(path)?.iter().try_fold(root, |table, segment| {
+        let node = table.get(segment.key)?;
+        let Some(name) = segment.element else { return Some(node) };
+        let Value::Array(elements) = &node.value else { return None };
+        let number = name.strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
+        let wanted = format!("[{name}]");
+        elements.iter().enumerate().find(|(i, element)| address(element, i + 1) == wanted || number == Some(i + 1)).map(|(_, e)| e)
+    })
+}
+
+/// Splits at dots outside double quotes.
+fn split_outside_quotes(path: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    path.split(move |c| {
+        quoted ^= c == '"';
+        c == '.' && !quoted
+    })
+}
+
 fn split_path(path: &str) -> Option<Vec<Segment<'_>>> {
     let is_name = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    path.trim()
-        .split('.')
+    split_outside_quotes(path.trim())
         .map(|segment| {
+            if let Some(key) = segment.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+                return (!key.is_empty()).then_some(Segment { key, element: None });
+            }
             let (key, element) = match segment.split_once('[') {
                 Some((key, rest)) => (key, Some(rest.strip_suffix(']')?)),
                 None => (segment, None),

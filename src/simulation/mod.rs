@@ -5,6 +5,7 @@ mod comparison;
 mod cross_check;
 mod deviation;
 mod driver;
+mod evaluations;
 mod field;
 mod order_fit;
 mod outcome;
@@ -15,6 +16,7 @@ mod stop;
 mod trajectory;
 
 pub use driver::{End, Monitor, SavedRun, Simulation, SimulationError, Unattended};
+pub use evaluations::expected_evaluations;
 pub use field::FieldError;
 pub use order_fit::{OrderFit, fit_orders, sup_deviation};
 pub use outcome::Outcome;
