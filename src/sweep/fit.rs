@@ -47,7 +47,8 @@ fn fit_one(table: &Collected, keys: &[String], fit: &Fit) -> Result<Vec<FitRow>,
         table.columns.iter().position(|column| column == name).ok_or_else(unknown)
     };
     let (x, y, family) = (find(&fit.x)?, find(&fit.y)?, find("family")?);
-    let others: Vec<usize> = keys.iter().filter(|key| !fit.along.contains(key) && *key != "repeat").map(|key| find(key)).collect::<Result<_, _>>()?;
+    let others: Vec<usize> =
+        keys.iter().filter(|key| !fit.along.contains(key) && *key != "repeat").map(|key| find(key)).collect::<Result<_, _>>()?;
     let repeat = keys.iter().any(|key| key == "repeat").then(|| find("repeat")).transpose()?;
     // In the order of the table.
     let mut groups: Vec<(String, Lines)> = Vec::new();
@@ -98,7 +99,7 @@ fn line(points: &[(f64, f64)]) -> Option<(f64, Option<f64>)> {
     let (x, y) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
     let xx: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
     let xy: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
-    if !(xx > 0.0) {
+    if xx <= 0.0 || xx.is_nan() {
         return None;
     }
     let slope = xy / xx;
@@ -108,7 +109,8 @@ fn line(points: &[(f64, f64)]) -> Option<(f64, Option<f64>)> {
 
 /// The 0.975 quantile of Student's law: a table, and beyond it the expansion in powers of 1/ν (Abramowitz and Stegun 26.7.5).
 fn student(freedom: usize) -> f64 {
-    const TABLE: [f64; 10] = [12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004, 2.262_157, 2.228_139];
+    const TABLE: [f64; 10] =
+        [12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004, 2.262_157, 2.228_139];
     if let Some(value) = freedom.checked_sub(1).and_then(|place| TABLE.get(place)) {
         return *value;
     }
@@ -157,7 +159,8 @@ mod tests {
             }
         }
         let table = Collected { columns, rows, ..Collected::default() };
-        let wanted = Fit { x: "x".into(), y: "y".into(), trajectory: Some("gd".into()), x_min: None, x_max: Some(1.0), along: vec!["x".into()] };
+        let wanted =
+            Fit { x: "x".into(), y: "y".into(), trajectory: Some("gd".into()), x_min: None, x_max: Some(1.0), along: vec!["x".into()] };
         let fits = fit(&table, &["x".into(), "repeat".into()], &[wanted]).unwrap();
         let [row] = fits.as_slice() else { panic!("{fits:?}") };
         assert!((row.slope - 1.5).abs() < 1e-12 && (row.points, row.repeats) == (9, 3));

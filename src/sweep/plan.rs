@@ -120,7 +120,8 @@ pub fn plan(source: Source<'_>, overrides: &[String], base_dir: &Path) -> Result
     for (index, point) in planned.iter().enumerate() {
         if let Some(first) = ids.insert(point.id, index) {
             let other: &str = &file.describe(first);
-            let reason = format!("is the same experiment as point {first} ({other}): an axis, or the seed that repeats move, changes nothing");
+            let reason =
+                format!("is the same experiment as point {first} ({other}): an axis, or the seed that repeats move, changes nothing");
             return Err(SweepError::Point { index, point: file.describe(index), reason });
         }
         let next = instances.len();
@@ -199,8 +200,9 @@ impl Plan {
 fn read_manifest(path: &Path) -> Result<SweepManifest, SweepError> {
     let bytes = std::fs::read(path).map_err(|source| SweepError::Read { path: path.to_owned(), source })?;
     let wrong = |reason: String| SweepError::Directory { path: path.to_owned(), reason };
-    let manifest: SweepManifest = serde_json::from_slice(&bytes)
-        .map_err(|error| wrong(format!("is not the manifest of a sweep that this version reads ({error}); `pgflow sweep plan` writes one")))?;
+    let manifest: SweepManifest = serde_json::from_slice(&bytes).map_err(|error| {
+        wrong(format!("is not the manifest of a sweep that this version reads ({error}); `pgflow sweep plan` writes one"))
+    })?;
     if manifest.schema_version != SWEEP_SCHEMA {
         return Err(wrong(format!("is of schema version {}, this program's is {SWEEP_SCHEMA}; plan anew", manifest.schema_version)));
     }

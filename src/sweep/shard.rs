@@ -66,7 +66,13 @@ mod tests {
 
     fn tasks(count: usize, instances: usize) -> Vec<Task> {
         let cost = |index: usize| Cost { operations: 1e6 * (1 + index * 7 % 13) as f64, ..Cost::default() };
-        let task = |index| Task { index, id: Digest([0; 32]), instance: index % instances, cost: cost(index), parameters: serde_json::Value::Null };
+        let task = |index| Task {
+            index,
+            id: Digest([0; 32]),
+            instance: index % instances,
+            cost: cost(index),
+            parameters: serde_json::Value::Null,
+        };
         (0..count).map(task).collect()
     }
 

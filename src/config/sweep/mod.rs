@@ -146,13 +146,7 @@ fn parameters(axes: &[Axis], repeats: Option<&Repeats>, point: &Point) -> Vec<Pa
     values.chain(repeats.map(|_| Parameter::Integer(i64::from(point.repeat)))).collect()
 }
 
-fn parse<'a>(
-    texts: &mut Texts<'a>,
-    name: &str,
-    text: &'a str,
-    overrides: &'a [String],
-    base_dir: &Path,
-) -> Result<SweepFile, Failure> {
+fn parse<'a>(texts: &mut Texts<'a>, name: &str, text: &'a str, overrides: &'a [String], base_dir: &Path) -> Result<SweepFile, Failure> {
     let mut root = parse_document(text)?;
     overrides::apply(&mut root, overrides, texts)?;
     let base = absolute(base_dir)?;
@@ -166,7 +160,8 @@ fn parse<'a>(
         return Err(Flaw::value("sweep", &node.span, "is not a table: write [sweep] and its axes below").into());
     };
     let within = |flaw: Flaw| flaw.within("sweep".into());
-    let axes = table.iter().filter(|entry| !RESERVED.contains(&entry.key.as_str())).map(axis).collect::<Result<Vec<_>, _>>().map_err(within)?;
+    let axes =
+        table.iter().filter(|entry| !RESERVED.contains(&entry.key.as_str())).map(axis).collect::<Result<Vec<_>, _>>().map_err(within)?;
     let find = |key: &str| table.iter().find(|entry| entry.key == key);
     let repeats = repeats(&root, find("repeats"), find("repeat_seed"), &axes).map_err(within)?;
     if axes.is_empty() && repeats.is_none() {
@@ -242,7 +237,8 @@ fn groups(axes: &[Axis], zip: Option<&Entry>) -> Result<Vec<Vec<usize>>, Flaw> {
                 let leader = *first.get_or_insert(place);
                 let lengths = (axes[leader].values.len(), axes[place].values.len());
                 if lengths.0 != lengths.1 {
-                    let rule = format!("has {} values and `{}` has {}: zipped axes must be equally long", lengths.1, axes[leader].key, lengths.0);
+                    let rule =
+                        format!("has {} values and `{}` has {}: zipped axes must be equally long", lengths.1, axes[leader].key, lengths.0);
                     return Err(Flaw::value("zip", &span, rule));
                 }
                 group_of[place] = leader;
@@ -259,13 +255,7 @@ fn groups(axes: &[Axis], zip: Option<&Entry>) -> Result<Vec<Vec<usize>>, Flaw> {
     Ok(groups.into_iter().map(|(_, members)| members).collect())
 }
 
-fn points(
-    axes: &[Axis],
-    groups: &[Vec<usize>],
-    repeats: Option<&Repeats>,
-    filters: &[Filter],
-    span: &Span,
-) -> Result<Vec<Point>, Flaw> {
+fn points(axes: &[Axis], groups: &[Vec<usize>], repeats: Option<&Repeats>, filters: &[Filter], span: &Span) -> Result<Vec<Point>, Flaw> {
     let length = |group: &Vec<usize>| group.first().map_or(1, |&axis| axes[axis].values.len());
     let count = repeats.map_or(1, |repeats| repeats.count);
     let total = groups.iter().map(length).try_fold(count, usize::checked_mul).filter(|&total| total <= MOST);
