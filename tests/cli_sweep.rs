@@ -177,8 +177,8 @@ fn signals_end_with_75_and_the_rest_is_done_later() {
 #[test]
 fn a_failed_or_diverged_task_is_a_row() {
     let scratch = Scratch::new();
-    let sweep = "\n[sweep]\n\"trajectory[gd].gradient_descent.step\" = [0.1, 5.0]\n";
-    plan(&scratch, sweep, "diverging", &["--set", "record.stop.factor_norm=1e6"]);
+    let sweep = "\n[sweep]\n\"trajectory[gd].gradient_descent.step\" = [0.1, 2.0]\n";
+    plan(&scratch, sweep, "diverging", &["--set", "record.stop.factor_norm=1e6", "--set", "record.horizon=200"]);
     expect_code(&scratch.pgflow(&["sweep", "run", "diverging"]), 0);
     let rows = table(&collected(&scratch, "diverging").0);
     let diverged: Vec<_> = rows.iter().filter(|row| row["outcome"] == "diverged").collect();
@@ -218,7 +218,7 @@ fn what_is_wrong_with_a_sweep_is_told_with_the_point_and_the_key() {
     refused("", &["`sweep` is missing", "pgflow run"]);
     refused("[sweep]\n", &["`sweep` is missing", "repeats = 5"]);
     let point = "at the sweep's point 1 (init.gaussian.scale = -1.0): `init.gaussian.scale` = -1.0";
-    refused("[sweep]\n\"init.gaussian.scale\" = [1.0, -1.0]\n", &["wrong.toml:37:31:", point]);
+    refused("[sweep]\n\"init.gaussian.scale\" = [1.0, -1.0]\n", &["wrong.toml:38:31:", point]);
     refused("[sweep]\n\"init.gaussain.scale\" = [1.0]\n", &["point 0", "unknown key `gaussain`", "did you mean `gaussian`?"]);
     refused("[sweep]\n\"trajectory[dg].gradient_descent.step\" = [1.0]\n", &["there is no trajectory named \"dg\": did you mean \"gd\"?"]);
     refused("[sweep]\nrepeat = 3\n", &["`sweep.repeat` = 3 is no axis", "repeats"]);

@@ -118,7 +118,8 @@ fn student(freedom: usize) -> f64 {
     let first = (x.powi(3) + x) / 4.0;
     let second = (5.0 * x.powi(5) + 16.0 * x.powi(3) + 3.0 * x) / 96.0;
     let third = (3.0 * x.powi(7) + 19.0 * x.powi(5) + 17.0 * x.powi(3) - 15.0 * x) / 384.0;
-    x + first / v + second / (v * v) + third / (v * v * v)
+    let fourth = (79.0 * x.powi(9) + 776.0 * x.powi(7) + 1482.0 * x.powi(5) - 1920.0 * x.powi(3) - 945.0 * x) / 92160.0;
+    x + first / v + second / (v * v) + third / v.powi(3) + fourth / v.powi(4)
 }
 
 /// Writes fits as CSV: `x,y,x_min,x_max,group,slope,half_width,points,repeats`.
