@@ -238,3 +238,39 @@ fn the_experiment_for_certificates_fills_all_tables() {
         assert_eq!(ratio < 1.0, below, "{name}: {ratio}");
     }
 }
+
+/// A run of the symmetric model, as in LMZ18: full width, U₀ = αI.
+fn symmetric(scratch: &Scratch, init: &str) -> Value {
+    let text = TINY
+        .replace("cols = 10\n", "")
+        .replace("width = 4", "width = 12\nfactorization = \"symmetric\"")
+        .replace("[init.gaussian]", &format!("[init.{init}]"));
+    scratch.run(&text, init, MORE);
+    certify(scratch, init)
+}
+
+#[test]
+fn theorems_about_two_factors_decide_nothing_about_one_and_the_symmetric_theorem_does() {
+    let scratch = Scratch::new();
+    for (init, orthonormal) in [("identity", "holds"), ("orthogonal", "holds"), ("gaussian", "certainly violated")] {
+        let certificate = symmetric(&scratch, init);
+        for name in ["W23", "SSX23"] {
+            let table = paper(&certificate, name);
+            assert!(table["remark"].as_str().unwrap().contains("this run has one"), "{table}");
+            let blocks = table["trajectories"].as_array().unwrap().iter().map(|block| &block["rows"]);
+            for row in std::iter::once(&table["instance"]).chain(blocks).flat_map(|rows| rows.as_array().unwrap()) {
+                assert_eq!((&row["verdict"], &row["note"]), (&Value::from("not decided"), &Value::from("applies to the asymmetric model")));
+            }
+        }
+        assert_eq!(paper(&certificate, "LMZ18")["remark"], Value::Null);
+        for id in ["normalisation", "width"] {
+            assert_eq!(row(&certificate, "LMZ18", "", id)["verdict"], "holds");
+        }
+        assert_eq!(row(&certificate, "LMZ18", "gd", "init")["verdict"], orthonormal, "{init}");
+        // κ = 2, r = 2, d = 12, α = 1e-2: the allowed δ is 1/(8√2 log² 12).
+        let delta = 1.0 / (8.0 * 2f64.sqrt() * 12f64.ln().powi(2));
+        close(&row(&certificate, "LMZ18", "gd", "step")["ratio"], 0.1 / delta);
+        close(&row(&certificate, "LMZ18", "gd", "scale")["ratio"], 1e-2 / (delta * 2f64.sqrt() * 2.0).min(1.0 / 12.0));
+        close(&row(&certificate, "LMZ18", "gd", "error")["scale"], 1e-2 * 12f64.sqrt() / 4.0);
+    }
+}

@@ -6,16 +6,17 @@ use crate::config::InitKind;
 /// What every row says about a run of two factors.
 const SYMMETRIC_ONLY: &str = "applies to the symmetric model";
 
+const SYMMETRIC_REMARK: &str =
+    "The theorem is about U Uᵀ; this run has two factors. Its scales are evaluated with d = max(m, n) for orientation, nothing is decided.";
+
 pub(super) fn table(evidence: &Evidence) -> Table {
     let instance = &evidence.instance;
     let order = 4 * instance.rank;
     let formula = format!("δ_{{4r}} ≲ 1/(κ³ √r log² d), 4r = {order}");
-    let mut table = Table {
+    let table = Table {
         paper: "LMZ18",
         title: "Li, Ma, Zhang, arXiv 1712.09203: symmetric matrix sensing with full-width factors",
-        remark: (!instance.symmetric).then_some(
-            "The theorem is about U Uᵀ; this run has two factors. Its scales are evaluated with d = max(m, n) for orientation, nothing is decided.",
-        ),
+        remark: None,
         instance: vec![
             Row::hypothesis("normalisation", "‖X*‖ = 1", Some(instance.sigma_1), Some(1.0))
                 .verdict(Verdict::of((instance.sigma_1 - 1.0).abs() <= 1e-9)),
@@ -30,16 +31,7 @@ pub(super) fn table(evidence: &Evidence) -> Table {
             .map(|trajectory| TrajectoryRows { trajectory: trajectory.name.clone(), rows: rows(instance, trajectory) })
             .collect(),
     };
-    if !instance.symmetric {
-        let rows = table.instance.iter_mut().chain(table.trajectories.iter_mut().flat_map(|block| &mut block.rows));
-        rows.for_each(restrict);
-    }
-    table
-}
-
-fn restrict(row: &mut Row) {
-    row.verdict = Verdict::Undecided;
-    row.note = Some(SYMMETRIC_ONLY.into());
+    if instance.symmetric { table } else { table.restricted(SYMMETRIC_ONLY, SYMMETRIC_REMARK) }
 }
 
 /// `d`.
@@ -59,12 +51,14 @@ fn rip_scale(instance: &InstanceEvidence) -> f64 {
 fn rows(instance: &InstanceEvidence, trajectory: &TrajectoryEvidence) -> Vec<Row> {
     let (d, kappa, delta) = (side(instance), instance.condition_number(), rip_scale(instance));
     let alpha = trajectory.init.scale;
-    let orthonormal = matches!(trajectory.init.kind, InitKind::Orthogonal);
+    // The identity is the paper's own choice in its experiments.
+    let orthonormal = matches!(trajectory.init.kind, InitKind::Orthogonal | InitKind::Identity);
     let smallest = (delta * (instance.rank as f64).sqrt() * kappa).min(1.0 / d);
     let step = match trajectory.step() {
         Step::Flow => Row::hypothesis("step", "η ≲ δ", Some(0.0), Some(delta)).verdict(Verdict::Holds).note("a flow: the limit η → 0"),
         Step::Discrete(step) => Row::hypothesis("step", "η ≲ δ", Some(step), Some(delta)),
-    };
+    }
+    .note_if(trajectory.foreign_method());
     let error = trajectory.last("residual_fro").map(|error| error * error);
     vec![
         Row::hypothesis("init", "U₀ = αB, B orthonormal", Some(alpha), None).verdict(Verdict::of(orthonormal)),

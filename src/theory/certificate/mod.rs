@@ -152,10 +152,28 @@ pub struct Table {
     pub trajectories: Vec<TrajectoryRows>,
 }
 
+impl Table {
+    /// The table of a theorem about the other model: every row says so, and decides nothing.
+    fn restricted(mut self, note: &str, remark: &'static str) -> Self {
+        self.remark = Some(remark);
+        for row in self.instance.iter_mut().chain(self.trajectories.iter_mut().flat_map(|block| &mut block.rows)) {
+            row.verdict = Verdict::Undecided;
+            row.note = Some(note.into());
+        }
+        self
+    }
+}
+
 /// The tables of the three papers.
 pub fn certificate(evidence: &Evidence) -> Vec<Table> {
-    vec![wind::table(evidence), soltanolkotabi::table(evidence), li::table(evidence)]
+    let two_factors = [wind::table(evidence), soltanolkotabi::table(evidence)];
+    let restricted = |table: Table| if evidence.instance.symmetric { table.restricted(ASYMMETRIC_ONLY, ASYMMETRIC_REMARK) } else { table };
+    two_factors.into_iter().map(restricted).chain([li::table(evidence)]).collect()
 }
+
+/// What every row of a theorem about two factors says about a run of one.
+const ASYMMETRIC_ONLY: &str = "applies to the asymmetric model";
+const ASYMMETRIC_REMARK: &str = "The theorem is about F Gᵀ with two factors; this run has one. Its scales are evaluated with U in place of [F; G] for orientation, nothing is decided.";
 
 /// The orders of restricted isometry constants that the tables ask for, for targets of rank `r`: `r + 1` (W23), `2(r + 1)` (SSX23), `4r` (LMZ18).
 pub fn rip_orders(rank: usize) -> [usize; 3] {
