@@ -172,6 +172,11 @@ fn form(key: &str, table: &mut PerturbationTable, law: &Law, factorization: Fact
         (Law::Descent { .. } | Law::Adversarial { .. }, Form::Additive) if symmetric => {
             "is not offered for this law, whose E is a matrix that acts on the factor: set \"shared\", or leave it out"
         }
+        (Law::AdversarialLimit, _) if symmetric => {
+            let place = span_of(&table.adversarial).unwrap_or_default();
+            let rule = "with against = \"limit\" is worked out for the two factors of the asymmetric model: choose \"residual\" or \"weakest_mode\"";
+            return Err(Flaw::presence(format!("{key}.adversarial"), &place, rule));
+        }
         _ if symmetric => return Ok(form),
         (Law::Descent { .. }, Form::Shared) => {
             "is impossible for the law descent: a shared E conserves FᵀF − GᵀG, which a step of descent moves by η²(GᵀNᵀNG − FᵀNNᵀF); set \"lifted\""
