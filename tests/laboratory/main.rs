@@ -23,6 +23,8 @@ mod sampling;
 mod scaled_descent;
 mod setup;
 mod symmetric;
+mod symmetric_columns;
 mod symmetric_descents;
+mod symmetric_laws;
 mod symmetries;
 mod thin;
