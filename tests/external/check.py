@@ -1,6 +1,7 @@
 """Recomputes what pgflow wrote with NumPy and SciPy, from the exported instance alone.
 
     check.py run INSTANCE.npz RUN_DIR              the run of configs/external.toml
+    check.py symmetric INSTANCE.npz RUN_DIR        the run of configs/symmetric.toml, with snapshots
     check.py structured COMPACT DENSE              two exports of one structured ensemble
     check.py instances PLAIN NOISY SINGLE NOISE     three exports of one configuration: as it is, with noise of that
                                                    standard deviation, with f32 storage
@@ -365,11 +366,100 @@ def check_structured(report, compact_path, dense_path):
         report.add(f"{kind}: rows have the norm sqrt(mn/p), relative", np.max(np.abs(fro(flat, axis=1) / np.sqrt(m * n / p) - 1)), 1e-13)
 
 
+def check_symmetric(report, instance_path, directory):
+    """The symmetric model: descent step by step, every column at the snapshots, the adaptive subspace, the flow by SciPy."""
+    with np.load(instance_path) as arrays:
+        operator, y, target, u0 = arrays["operator"], arrays["y"], arrays["target"], arrays["u0"]
+    p, d, _ = operator.shape
+    report.add("symmetric: measurements equal their transposes", np.max(np.abs(operator - operator.transpose(0, 2, 1))), 0.0)
+    flat, step, identity = operator.reshape(p, -1), 0.1, np.eye(d)
+    residuals = lambda u: y - flat @ (u @ u.T).ravel()
+    normal = lambda u: (flat.T @ residuals(u)).reshape(d, d)
+    left = np.linalg.eigh(target)[1][:, ::-1][:, :RANK]
+    values = np.linalg.eigvalsh(target)[::-1][:RANK]
+    with np.load(Path(directory) / "snapshots.npz") as arrays:
+        snaps = {name: arrays[name] for name in arrays.files}
+    rows = read_table(Path(directory) / "trajectories.csv")
+    name = "gd[step=0.1]"
+    times, every = snaps[f"{name}.t"], round(snaps[f"{name}.t"][1] / step)
+
+    # Descent, and the subspace carried along by orthonormal bases of its own.
+    u, space, mine = u0.copy(), left, {}
+    for k in range(every * (len(times) - 1) + 1):
+        if k % every == 0:
+            mine[k // every] = (u, space)
+        growth = identity + step * normal(u)
+        u, space = growth @ u, np.linalg.qr(growth @ space)[0]
+    for j, theirs in enumerate(snaps[f"{name}.u"]):
+        report.add("symmetric gd: U recomputed, relative", fro(theirs - mine[j][0]) / fro(theirs), 1e-11)
+
+    def rate(_, z):
+        v = z.reshape(d, -1)
+        return (normal(v) @ v).ravel()
+
+    z = u0.ravel()
+    flow_times = snaps["flow.t"][::20]
+    for a, b, theirs in zip(flow_times[:-1], flow_times[1:], snaps["flow.u"][20::20]):
+        z = solve_ivp(rate, (a, b), z, method="DOP853", rtol=1e-12, atol=1e-18).y[:, -1]
+        report.add("symmetric flow: U recomputed, relative", fro(theirs - z.reshape(d, -1)) / fro(theirs), 1e-7)
+
+    for which in (name, "flow"):
+        table = by_trajectory(rows, which)
+        for j, (row, u) in enumerate(zip(table, snaps[f"{which}.u"], strict=True)):
+            n, r, e, along = normal(u), residuals(u), target - u @ u.T, left.T @ u
+            s = np.linalg.svd(u)[1] ** 2
+            own = {
+                "loss": 0.25 * r @ r,
+                "grad_norm": fro(n @ u),
+                "residual_fro": fro(e),
+                "residual_op": op_norm(e),
+                "relative_error": fro(e) / fro(target),
+                "train_error": fro(r) / fro(y),
+                "rip_error": op_norm(n - e),
+                "signal_min": np.linalg.svd(along)[1][-1],
+                "nuisance_left": op_norm(u - left @ along),
+                "nuisance_right": op_norm(u - left @ along),
+                "misalignment": op_norm(u) / np.linalg.svd(along)[1][-1],
+                "effective_rank": np.exp(-np.sum(s / s.sum() * np.log(s / s.sum()))),
+                "perturbation_measurement": op_norm(n - e),
+                "perturbation_noise": 0.0,
+                "perturbation_imposed": 0.0,
+            }
+            if which == "flow":
+                own |= {"perturbation": op_norm(n - e), "perturbation_motion": 0.0, "perturbation_discretisation": 0.0}
+            else:
+                worst = np.zeros(3)
+                for t in (0.0, step / 2, step):
+                    inverse = np.linalg.inv(identity + t * n)
+                    moved = u + t * n @ u
+                    later = target - moved @ moved.T
+                    worst = np.maximum(worst, [op_norm(n @ inverse - later), op_norm(e - later), op_norm(t * n @ n @ inverse)])
+                own |= dict(zip(("perturbation", "perturbation_motion", "perturbation_discretisation"), worst))
+                q = mine[j][1]
+                zed = q @ (q.T @ u)
+                own |= {
+                    "adaptive_angle": gap_sine(left, q),
+                    "adaptive_signal_min": np.linalg.svd(left.T @ zed)[1][-1],
+                    "adaptive_signal": op_norm(zed),
+                    "adaptive_error": op_norm(u - zed),
+                }
+            for column, value in own.items():
+                # Norms of sums of some d terms, each of size one or that of the operator's image, at most 3 here.
+                report.add(f"symmetric {which}: {column}", abs(float(row[column]) - value), 1e-12 * (1 + abs(value)), value)
+            empty = [row[column] for column in ("imbalance", "imbalance_drift", "signal_gap")]
+            empty += [row["adaptive_error"]] if which == "flow" else []
+            report.add(f"symmetric {which}: undefined cells are empty", float(any(empty)), 0.0)
+            phase = 3 if own["signal_min"] ** 2 >= values[-1] / 2 else 2 if own["signal_min"] > own["nuisance_left"] else 1
+            report.add(f"symmetric {which}: phase", abs(float(row["phase"]) - phase), 0.0)
+
+
 def main(arguments):
     report = Report()
     match arguments:
         case ["run", instance, directory]:
             check_run(report, instance, directory)
+        case ["symmetric", instance, directory]:
+            check_symmetric(report, instance, directory)
         case ["instances", plain, noisy, single, noise]:
             check_instances(report, plain, noisy, single, float(noise))
         case ["structured", compact, dense]:

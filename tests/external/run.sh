@@ -58,3 +58,8 @@ echo "--- run of configs/external.toml"
 "$PGFLOW" instance configs/external.toml -o "$work/external.npz"
 "$PGFLOW" run configs/external.toml -o "$work/external" -q
 "$python" tests/external/check.py run "$work/external.npz" "$work/external"
+
+echo "--- run of configs/symmetric.toml"
+"$PGFLOW" instance configs/symmetric.toml -o "$work/symmetric.npz"
+"$PGFLOW" run configs/symmetric.toml -o "$work/symmetric" -q --set record.snapshots=true
+"$python" tests/external/check.py symmetric "$work/symmetric.npz" "$work/symmetric"
