@@ -2,7 +2,7 @@
 
 use super::{Shape, State};
 use crate::config::Form;
-use crate::linalg::{Form as Product, Matrix, View, multiply_into, operator_norm, operator_norm_symmetric};
+use crate::linalg::{Form as Product, Matrix, View, largest, multiply_into, operator_norm, operator_norm_symmetric};
 
 /// A perturbation's blocks, by its form (THEORY 2.1).
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub enum Blocks {
 }
 
 impl Blocks {
-    /// Zero blocks of a form, for states of a shape. In the symmetric model the shared, the lifted (and the two-sided) form are one.
+    /// Zero blocks of a form, for states of a shape. In the symmetric model the shared and the lifted form are one (and the two-sided one, which is refused before).
     pub fn zeros(form: Form, shape: Shape) -> Self {
         let product = || Matrix::zeros(shape.rows(), shape.cols());
         match form {
@@ -59,7 +59,7 @@ impl Blocks {
     pub fn norm(&self) -> f64 {
         match self {
             Blocks::Symmetric(e) => operator_norm_symmetric(e),
-            _ => self.matrices().map(operator_norm).fold(0.0, f64::max),
+            _ => largest(self.matrices().map(operator_norm)),
         }
     }
 

@@ -48,6 +48,7 @@ pub struct Lanczos {
     diagonal: Vec<f64>,
     off_diagonal: Vec<f64>,
     tolerance: f64,
+    least_dimension: usize,
     largest_dimension: usize,
     estimates: Option<Extremes>,
     passed_before: bool,
@@ -79,6 +80,7 @@ impl Lanczos {
         first.iter_mut().for_each(|x| *x /= norm);
         Lanczos {
             image: vec![0.0; if usable { first.len() } else { 0 }],
+            least_dimension: 0,
             largest_dimension: largest_dimension.min(first.len()),
             basis: if usable { vec![first] } else { Vec::new() },
             diagonal: Vec::new(),
@@ -89,6 +91,12 @@ impl Lanczos {
             finished: !usable,
             converged: false,
         }
+    }
+
+    /// The same, not taken to have converged before this many products. Small residuals say that *some* eigenvalue is near; an outermost one that the start hardly
+    /// sees shows later. Spaces of at most this dimension are exhausted.
+    pub fn at_least(self, dimension: usize) -> Self {
+        Lanczos { least_dimension: dimension, ..self }
     }
 
     /// The unit vector whose image is wanted next; empty once the iteration is finished.
@@ -135,7 +143,7 @@ impl Lanczos {
         if last || dimension.is_multiple_of((dimension / 8).max(1)) {
             let residual = if exhausted { 0.0 } else { next };
             let passed = self.examine(residual);
-            self.converged = passed && (exhausted || self.passed_before);
+            self.converged = passed && (exhausted || self.passed_before && dimension >= self.least_dimension);
             self.passed_before = passed;
         }
         self.finished = last || self.converged;

@@ -61,3 +61,19 @@ pub fn operator_norm_symmetric(s: &Matrix) -> f64 {
     });
     largest.map_or(f64::NAN, |norm| scaled.restore(norm))
 }
+
+/// The largest of numbers that are at least 0; 0 if there are none, NaN if one is (`f64::max` would drop it, and make a fine number of a failure).
+pub fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().fold(0.0, |largest, value| if largest.is_nan() || value.is_nan() { f64::NAN } else { f64::max(largest, value) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest;
+
+    #[test]
+    fn the_largest_keeps_what_is_not_a_number() {
+        assert_eq!((largest([1.0, 3.0, 2.0]), largest([])), (3.0, 0.0));
+        assert!([[f64::NAN, 1.0], [1.0, f64::NAN]].into_iter().all(|values| largest(values).is_nan()));
+    }
+}

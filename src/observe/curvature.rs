@@ -12,6 +12,9 @@ pub(super) const COLUMNS: [&str; 2] = ["sharpness", "curvature_min"];
 /// Stream of the starting direction, apart from those of other eigenvalue searches.
 const STREAM: u64 = 1 << 32;
 
+/// Products before the search may end: it is exact for problems of at most so many unknowns.
+const LEAST_PRODUCTS: usize = 48;
+
 /// Places for the columns, which the driver fills from a [`Curvature`] for each sample.
 pub(super) struct CurvatureColumns;
 
@@ -35,8 +38,11 @@ impl Curvature {
     pub fn new(state: &State, drive: &Matrix) -> Self {
         let mut rng = stream(0, Purpose::Rip, STREAM);
         let start: Vec<f64> = state.as_slice().iter().map(|_| StandardNormal.sample(&mut rng)).collect();
-        let mut search =
-            Curvature { products: HessianProduct::new(state, drive), lanczos: Lanczos::new(&start), image: State::zeros(state.shape()) };
+        let mut search = Curvature {
+            products: HessianProduct::new(state, drive),
+            lanczos: Lanczos::new(&start).at_least(LEAST_PRODUCTS),
+            image: State::zeros(state.shape()),
+        };
         search.aim();
         search
     }

@@ -11,7 +11,7 @@
 use super::symmetric_path::SymmetricStepPath;
 use super::{Observer, Sample, Shared};
 use crate::config::Method;
-use crate::linalg::{Form, Matrix, ThinSvd, multiply, operator_norm, operator_norm_symmetric, thin_svd};
+use crate::linalg::{Form, Matrix, ThinSvd, largest, multiply, operator_norm, operator_norm_symmetric, thin_svd};
 
 pub(super) const COLUMNS: [&str; 7] = [
     "perturbation",
@@ -174,9 +174,9 @@ impl<'a> StepPath<'a> {
     fn budget(&self, noise: &Matrix) -> Budget {
         let step = self.step();
         let points = [0.0, 0.5 * step, step];
-        let largest = self.svd.values.first().copied().unwrap_or(0.0);
+        let reach = self.svd.values.first().copied().unwrap_or(0.0);
         let discretisation = match self.motion {
-            Motion::Descent(_) | Motion::Stochastic(_) => step * largest * largest / (1.0 - step * largest),
+            Motion::Descent(_) | Motion::Stochastic(_) => step * reach * reach / (1.0 - step * reach),
             _ => 0.0,
         };
         // Measurements of the step's own have their own noise, and nothing is sampled from the instance's.
@@ -185,10 +185,10 @@ impl<'a> StepPath<'a> {
             None => (&self.sample.answer.matrix, noise),
         };
         Budget {
-            total: Some(points.iter().map(|&s| self.norm(s)).fold(0.0, f64::max)),
+            total: Some(largest(points.iter().map(|&s| self.norm(s)))),
             measurement: operator_norm(&(whole - self.residual - noise)),
             noise: operator_norm(noise),
-            motion: points[1..].iter().map(|&s| operator_norm(&self.motion(s))).fold(0.0, f64::max),
+            motion: largest(points[1..].iter().map(|&s| operator_norm(&self.motion(s)))),
             discretisation,
             imposed: 0.0,
             sampling: if std::ptr::eq(whole, self.drive) { 0.0 } else { operator_norm(&(self.drive - whole)) },

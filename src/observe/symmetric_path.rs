@@ -10,7 +10,7 @@
 //! `E(s) = N_k − R(s)`.
 
 use super::{Budget, Motion, Sample};
-use crate::linalg::{Form, Matrix, SymmetricEigen, multiply, operator_norm_symmetric, symmetric_eigen, symmetrise};
+use crate::linalg::{Form, Matrix, SymmetricEigen, largest, multiply, operator_norm_symmetric, symmetric_eigen, symmetrise};
 
 /// A step in the symmetric model, as a path.
 pub struct SymmetricStepPath<'a> {
@@ -98,13 +98,13 @@ impl<'a> SymmetricStepPath<'a> {
         };
         let growth = |value: &f64| step * value * value / (1.0 + step * value);
         Budget {
-            total: Some(points.iter().map(|&s| self.norm(s)).fold(0.0, f64::max)),
+            total: Some(largest(points.iter().map(|&s| self.norm(s)))),
             measurement: operator_norm_symmetric(&(whole - self.residual - noise)),
             noise: operator_norm_symmetric(noise),
-            motion: points[1..].iter().map(|&s| operator_norm_symmetric(&self.motion(s))).fold(0.0, f64::max),
+            motion: largest(points[1..].iter().map(|&s| operator_norm_symmetric(&self.motion(s)))),
             // Largest at the step's end.
             discretisation: match self.motion {
-                Motion::Descent(_) | Motion::Stochastic(_) => self.eigen.values.iter().map(growth).fold(0.0, f64::max),
+                Motion::Descent(_) | Motion::Stochastic(_) => largest(self.eigen.values.iter().map(growth)),
                 _ => 0.0,
             },
             imposed: 0.0,

@@ -3,6 +3,7 @@
 use super::record::{ComparisonRow, ErrorBound};
 use crate::config::{Experiment, TrajectorySpec};
 use crate::dynamics::State;
+use crate::linalg::largest;
 use crate::theory::{CurvatureAt, DefectUntil, deviation_bound, envelopes, first_order_estimate, gauss_newton_bound, product_bound};
 use serde::{Deserialize, Serialize};
 
@@ -165,13 +166,11 @@ pub(super) fn error_bound(points: &[CurvaturePoint], defects: &Defects, normal: 
         let deviation = *bound.get(intervals.position(point.t)?)?;
         Some(product_bound(point.factors[0], point.factors[1], deviation))
     });
-    let product = at_samples.fold(0.0, f64::max) / points.iter().map(|point| point.product).fold(0.0, f64::max);
-    let largest =
-        |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, |a: f64, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) });
+    let product = largest(at_samples) / largest(points.iter().map(|point| point.product));
     Some(ErrorBound {
         t,
-        largest_defect: largest(&mut defects.iter().map(|defect| defect.largest)),
-        factors: largest(&mut bound.iter().copied()),
+        largest_defect: largest(defects.iter().map(|defect| defect.largest)),
+        factors: largest(bound.iter().copied()),
         product,
     })
 }

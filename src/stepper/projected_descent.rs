@@ -9,7 +9,7 @@ use crate::linalg::{Form, Matrix, multiply_into, symmetric_eigen, symmetrise};
 ///
 /// The state is a factor of `X`: with `X + 2ηN = V diag(λ) Vᵀ`, `λ` descending, its columns are `√λ_i v_i` for `λ_i > 0` and zeros, so that
 /// everything that looks at a factor of the symmetric model looks at this one. With width `d` the projection is that onto the cone; with less width onto
-/// its matrices of rank at most `h` (iterative hard thresholding). Between points `X` is linear. The factor is defined up to signs
+/// its matrices of rank at most `h` (iterative hard thresholding). Between points `X` is linear, projected to rank `h` where `h < d`. The factor is defined up to signs
 /// and rotations of eigenspaces, the product is not.
 ///
 /// The eigen-decomposition allocates.
