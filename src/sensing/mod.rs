@@ -31,6 +31,7 @@ pub use rademacher::Rademacher;
 pub use rank_one::RankOne;
 pub use rip::{NormalNorm, RipLowerBound, RipSearch, normal_operator_norm, rip_lower_bound, rip_lower_bounds};
 pub use symmetric::{PackedSymmetric, Symmetrised};
+pub use walsh_hadamard::walsh_hadamard;
 
 use crate::linalg::{Matrix, View};
 use subset::Subset;

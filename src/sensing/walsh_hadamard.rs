@@ -16,7 +16,16 @@ const SHARE: usize = 1 << 11;
 /// Parts that a pass combines: three levels at once.
 const RADIX: usize = 8;
 
-/// `x ← H x` with `H_jk = (−1)^{popcount(j & k)}`, not normalised.
+/// The Walsh–Hadamard transform in place, `x ← H x` with `H_jk = (−1)^{popcount(j & k)}`, not normalised: `HᵀH` is the length times the identity.
+/// It has the bits of the textbook's loop over pairs at distances 1, 2, 4, …, on any number of threads.
+///
+/// # Panics
+/// If the length is no power of two.
+pub fn walsh_hadamard(x: &mut [f64]) {
+    transform(x, false);
+}
+
+/// [`walsh_hadamard`], without vector instructions if `portable`.
 ///
 /// # Panics
 /// If the length is no power of two.
