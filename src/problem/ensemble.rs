@@ -50,7 +50,7 @@ pub fn footprint(
         Ensemble::Rademacher { .. } => {
             Rademacher::check_fits(rows, cols, p)?;
             let (storage, workspace) = (Rademacher::required_bytes(rows, cols, p), Rademacher::workspace_bytes(rows, cols, p, 1));
-            (storage, workspace, 2.0 * product(&[p, rows, cols]) as f64)
+            (storage, workspace, 0.5 * product(&[p, rows, cols]) as f64)
         }
         Ensemble::RankOne { .. } => {
             RankOne::check_fits(rows, cols, p)?;

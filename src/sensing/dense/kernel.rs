@@ -85,7 +85,7 @@ pub(in crate::sensing) trait Job {
 }
 
 /// Whether the processor has what [`Avx2`](super::simd) needs.
-pub(in crate::sensing) fn has_vector_instructions() -> bool {
+fn has_vector_instructions() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
     #[cfg(not(target_arch = "x86_64"))]

@@ -6,10 +6,8 @@ mod kernel;
 mod simd;
 mod subset;
 
-pub(super) use kernel::{Job, has_vector_instructions, run};
-#[cfg(target_arch = "x86_64")]
-pub(super) use simd::Avx2;
-pub(super) use simd::{Lanes, Portable};
+pub(super) use kernel::{Job, run};
+pub(super) use simd::Lanes;
 
 use super::{Answer, Cost, Question, Rows, SensingError, SensingOperator, Workspace, assert_about_all, available_memory};
 use crate::config::Storage;

@@ -1,7 +1,6 @@
 //! Random signs, one bit each.
 
 mod kernel;
-mod lanes;
 
 use super::subset::Subset;
 use super::{
@@ -9,18 +8,21 @@ use super::{
 };
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream};
-use kernel::{BLOCK, BackProjection, PACKET, SPAN, Signs, Sums, WORDS, run};
+use crate::sensing::dense::run;
+use kernel::{BLOCK, Signs, Sums, WORD};
 use rand::Rng;
 use rayon::prelude::*;
-use std::ops::Range;
 
-/// Points that one pass over the signs serves; more would only cost workspace, as arithmetic is what takes the time.
+/// Points that one pass over the signs serves at most.
 const TOGETHER: usize = 8;
+/// Numbers that a thread packs at a time.
+const SHARE: usize = 1 << 13;
 
-/// `A(X)_i = Σ_jk ±X_jk/√p` with independent signs, each as likely as the other; the ensemble takes one bit an entry and is never expanded.
+/// `A(X)_i = Σ_jk ±X_jk/√p` with independent signs, each as likely as the other. The ensemble takes two bits an entry, one in either order, and is never
+/// expanded.
 ///
-/// **Order of summation.** `Σ ±X_jk` over the column-major entries in four lanes (lane `l` the terms `4k + l`, `k` ascending, from +0; then
-/// `(l₀ + l₂) + (l₁ + l₃)`), times `1/√p`. An entry of `A*(v)` adds `±v_i/√p` from +0, `i` ascending. The same for every batch.
+/// **Order of summation.** `Σ ±X_jk` over the column-major entries by groups of eight, groups ascending from +0, each group
+/// `((±x₀ ± x₁) + (±x₂ ± x₃)) + ((±x₄ ± x₅) + (±x₆ ± x₇))`, times `1/√p`. An entry of `A*(v)` is the same sum of `±v_i/√p` over `i`. The same for every batch.
 #[derive(Clone, PartialEq)]
 pub struct Rademacher {
     rows: usize,
@@ -28,8 +30,10 @@ pub struct Rademacher {
     measurements: usize,
     /// `1/√p`
     scale: f64,
-    /// Rows as [`kernel`] lays them out.
-    words: Vec<u64>,
+    /// A row a measurement.
+    signs: Signs,
+    /// A row an entry.
+    transposed: Signs,
     portable: bool,
 }
 
@@ -37,25 +41,6 @@ impl std::fmt::Debug for Rademacher {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Rademacher { rows, cols, measurements, .. } = self;
         write!(out, "Rademacher {{ rows: {rows}, cols: {cols}, measurements: {measurements}, .. }}")
-    }
-}
-
-/// Every fourth bit of a word, from the lowest, as 16 bits.
-fn every_fourth(word: u64) -> u64 {
-    let mut x = word & 0x1111_1111_1111_1111;
-    x = (x | x >> 3) & 0x0303_0303_0303_0303;
-    x = (x | x >> 6) & 0x000f_000f_000f_000f;
-    x = (x | x >> 12) & 0x0000_00ff_0000_00ff;
-    (x | x >> 24) & 0xffff
-}
-
-/// Lays out the signs of a row, bit `k % 64` of word `k / 64` for entry `k`.
-fn lay_out(plain: &[u64], row: &mut [u64]) {
-    for (plain, packet) in plain.chunks(WORDS).zip(row.chunks_exact_mut(WORDS)) {
-        for (l, word) in packet.iter_mut().enumerate() {
-            let bits = plain.iter().enumerate().fold(0, |bits, (nth, plain)| bits | every_fourth(plain >> l) << (16 * nth));
-            *word = bits.reverse_bits();
-        }
     }
 }
 
@@ -101,23 +86,29 @@ impl Rademacher {
     fn build(rows: usize, cols: usize, measurements: usize, fill: impl Fn(usize, &mut [u64]) + Sync) -> Result<Self, SensingError> {
         Self::check_fits(rows, cols, measurements)?;
         let length = rows * cols;
-        let row_words = length.div_ceil(PACKET) * WORDS;
-        let needed = Self::required_bytes(rows, cols, measurements);
-        let mut words = Vec::new();
-        words.try_reserve_exact(row_words * measurements).map_err(|_| SensingError::Allocation { needed })?;
-        words.resize(row_words * measurements, 0);
-        words.par_chunks_mut(row_words).enumerate().for_each_init(
+        let refused = || SensingError::Allocation { needed: Self::required_bytes(rows, cols, measurements) };
+        let mut signs = Signs::positive(measurements, length).ok_or_else(refused)?;
+        let mut transposed = Signs::positive(length, measurements).ok_or_else(refused)?;
+        let (groups, words) = (signs.groups(), signs.words_mut());
+        words.par_chunks_mut(BLOCK * groups).enumerate().for_each_init(
             || vec![0_u64; length.div_ceil(64)],
-            |plain, (i, row)| {
-                fill(i, plain);
-                if let (Some(last), 1..) = (plain.last_mut(), length % 64) {
-                    *last &= (1 << (length % 64)) - 1;
+            |plain, (nth, block)| {
+                let height = block.len() / groups;
+                for within in 0..height {
+                    fill(nth * BLOCK + within, plain);
+                    if let (Some(last), 1..) = (plain.last_mut(), length % 64) {
+                        *last &= (1 << (length % 64)) - 1;
+                    }
+                    for (group, words) in block.chunks_exact_mut(height).enumerate() {
+                        words[within] = (plain[group / 2] >> (WORD * (group % 2))) as u32;
+                    }
                 }
-                lay_out(plain, row);
             },
         );
+        let block = BLOCK * transposed.groups();
+        transposed.words_mut().par_chunks_mut(block).enumerate().for_each(|(nth, out)| signs.transpose_block(nth, out));
         let scale = 1.0 / (measurements as f64).sqrt();
-        Ok(Rademacher { rows, cols, measurements, scale, words, portable: false })
+        Ok(Rademacher { rows, cols, measurements, scale, signs, transposed, portable: false })
     }
 
     /// Whether such an ensemble can be had: nothing is allocated.
@@ -128,16 +119,16 @@ impl Rademacher {
         memory::check("rademacher", [measurements, rows, cols], Self::required_bytes(rows, cols, measurements))
     }
 
-    /// Bytes that the ensemble takes: `mn` bits a measurement, `mn` rounded up to a multiple of 256. Saturates.
+    /// Bytes that the ensemble takes: `2 mn` bits a measurement, `mn` and `p` each rounded up to a multiple of 32. Saturates.
     pub fn required_bytes(rows: usize, cols: usize, measurements: usize) -> u64 {
-        let row = (rows as u64).saturating_mul(cols as u64).div_ceil(PACKET as u64);
-        row.saturating_mul(8 * WORDS as u64).saturating_mul(measurements as u64)
+        let length = rows.saturating_mul(cols);
+        4_u64.saturating_mul((Signs::length(measurements, length) as u64).saturating_add(Signs::length(length, measurements) as u64))
     }
 
     /// Bytes that a workspace takes once it has seen a batch of that many questions. Saturates.
     pub fn workspace_bytes(rows: usize, cols: usize, measurements: usize, batch: usize) -> u64 {
-        let point = (rows as u64).saturating_mul(cols as u64).saturating_add(PACKET as u64).saturating_add(measurements as u64);
-        point.saturating_mul(8 * batch.min(TOGETHER) as u64)
+        let numbers = (rows as u64).saturating_mul(cols as u64).saturating_add(measurements as u64).saturating_add(2 * WORD as u64);
+        numbers.saturating_mul(8 * lanes(batch) as u64)
     }
 
     /// The same operator without the processor's vector instructions: slower, the same bits.
@@ -145,60 +136,34 @@ impl Rademacher {
         Rademacher { portable: true, ..self }
     }
 
-    fn packets(&self) -> usize {
-        (self.rows * self.cols).div_ceil(PACKET)
-    }
-
-    fn signs(&self, which: Range<usize>) -> Signs<'_> {
-        let row = self.packets() * WORDS;
-        Signs { words: &self.words[which.start * row..which.end * row], packets: self.packets() }
-    }
-
     /// Whether entry `k`, column-major, of measurement `i` is −1.
     fn is_negative(&self, i: usize, k: usize) -> bool {
-        let (packet, within) = (i * self.packets() + k / PACKET, k % PACKET);
-        self.words[packet * WORDS + within % 4] >> (63 - within / 4) & 1 == 1
+        self.signs.is_negative(i, k)
     }
 
-    /// `Σ ±x` into `sums`, (row)(point), for points that `point(q)` gives.
-    fn sums<'x>(&self, batch: usize, point: impl Fn(usize) -> &'x [f64] + Sync, points: &mut [f64], sums: &mut [f64]) {
-        points.par_chunks_mut(SPAN * PACKET * batch).enumerate().for_each(|(nth, span)| {
-            let length = span.len() / batch;
-            for (q, packed) in span.chunks_exact_mut(length).enumerate() {
-                let x = point(q).get(nth * SPAN * PACKET..).unwrap_or_default();
-                let x = &x[..x.len().min(length)];
-                packed[..x.len()].copy_from_slice(x);
-                packed[x.len()..].fill(0.0);
-            }
-        });
-        let points = &*points;
-        sums.par_chunks_mut(BLOCK * batch).enumerate().for_each(|(nth, out)| {
-            let signs = self.signs(nth * BLOCK..nth * BLOCK + out.len() / batch);
-            run(Sums { signs, points, batch, out }, self.portable);
-        });
+    /// `Σ ±x` for every row of signs, of numbers (column)(point), into `out`, (row)(point).
+    fn sums<const P: usize>(&self, signs: &Signs, numbers: &[f64], out: &mut [f64]) {
+        let groups = signs.groups();
+        // Blocks share their tables as far as their sums stay in the first-level cache and no thread goes idle.
+        let blocks = out.len().div_ceil(BLOCK * P);
+        let together = (blocks / (4 * rayon::current_num_threads())).clamp(1, TOGETHER / P) * BLOCK;
+        let parts = signs.words().par_chunks(together * groups).zip(out.par_chunks_mut(together * P));
+        parts.for_each(|(words, out)| run(Sums::<P> { words, groups, numbers, out }, self.portable));
     }
 
-    /// `Σ ±w` for weights (row)(point), into `out`, laid out as points are.
-    fn back_project(&self, batch: usize, weights: &[f64], out: &mut [f64]) {
-        let signs = self.signs(0..self.measurements);
-        out.par_chunks_mut(SPAN * PACKET * batch).enumerate().with_max_len(1).for_each(|(nth, out)| {
-            run(BackProjection { signs, first: nth * SPAN, weights, batch, out }, self.portable);
-        });
-    }
-
-    /// Answers at most [`TOGETHER`] questions.
-    fn answer_together(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], buffers: &mut Buffers) {
-        let batch = questions.len();
+    /// Answers at most `P` questions.
+    fn answer_together<const P: usize>(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], buffers: &mut Buffers) {
         questions.par_iter().zip(answers.par_iter_mut()).for_each(|(question, answer)| write_point(&question.point, &mut answer.product));
-        buffers.make_room(batch * self.packets() * PACKET, batch * self.measurements);
-        let points = &mut buffers.points[..batch * self.packets() * PACKET];
-        let weights = &mut buffers.weights[..batch * self.measurements];
-        self.sums(batch, |q| answers[q].product.as_slice(), points, weights);
+        let (numbers, weights) = buffers.of(self.signs.groups() * WORD * P, self.transposed.groups() * WORD * P);
+        pack::<P>(answers, numbers);
+        let count = self.measurements * P;
+        weights[count..].fill(0.0);
+        self.sums::<P>(&self.signs, numbers, &mut weights[..count]);
         for answer in answers.iter_mut() {
             answer.residual_norm_squared = 0.0;
             answer.given = Want::Matrix;
         }
-        for (row, y) in weights.chunks_exact_mut(batch).zip(y) {
+        for (row, y) in weights.chunks_exact_mut(P).zip(y) {
             for ((weight, question), answer) in row.iter_mut().zip(questions).zip(answers.iter_mut()) {
                 let product = self.scale * *weight;
                 let residual = if question.data { y - product } else { -product };
@@ -206,36 +171,52 @@ impl Rademacher {
                 *weight = self.scale * residual;
             }
         }
-        self.back_project(batch, weights, points);
-        answers.par_iter_mut().enumerate().for_each(|(q, answer)| unpack(points, batch, q, answer.matrix.as_mut_slice()));
+        let sums = &mut numbers[..self.rows * self.cols * P];
+        self.sums::<P>(&self.transposed, weights, sums);
+        answers.par_iter_mut().enumerate().for_each(|(q, answer)| {
+            answer.matrix.as_mut_slice().iter_mut().zip(sums.chunks_exact(P)).for_each(|(out, sums)| *out = sums[q]);
+        });
     }
 }
 
-/// Copies point `q` of a packed buffer out.
-fn unpack(packed: &[f64], batch: usize, q: usize, out: &mut [f64]) {
-    let spans = packed.chunks(SPAN * PACKET * batch);
-    for (out, span) in out.chunks_mut(SPAN * PACKET).zip(spans) {
-        let length = span.len() / batch;
-        out.copy_from_slice(&span[q * length..][..out.len()]);
+/// Points that are treated together if there are so many.
+fn lanes(batch: usize) -> usize {
+    match batch {
+        0 | 1 => 1,
+        2..=4 => 4,
+        _ => TOGETHER,
     }
+}
+
+/// The points as (column)(point), with zeros for what is missing.
+fn pack<const P: usize>(answers: &[Answer], numbers: &mut [f64]) {
+    numbers.par_chunks_mut(SHARE * P).enumerate().for_each(|(nth, numbers)| {
+        numbers.fill(0.0);
+        for (q, answer) in answers.iter().enumerate() {
+            let x = answer.product.as_slice().get(nth * SHARE..).unwrap_or_default();
+            numbers.chunks_exact_mut(P).zip(x).for_each(|(numbers, x)| numbers[q] = *x);
+        }
+    });
 }
 
 /// What is kept between applications.
 #[derive(Default)]
 struct Buffers {
-    /// The points, and then what is projected back.
-    points: Vec<f64>,
+    /// The points, and then what is projected back: (column)(point).
+    numbers: Vec<f64>,
     /// Sums, and then the weights of measurements: (measurement)(point).
     weights: Vec<f64>,
 }
 
 impl Buffers {
-    fn make_room(&mut self, points: usize, weights: usize) {
-        for (buffer, length) in [(&mut self.points, points), (&mut self.weights, weights)] {
+    /// The first so many of each.
+    fn of(&mut self, numbers: usize, weights: usize) -> (&mut [f64], &mut [f64]) {
+        for (buffer, length) in [(&mut self.numbers, numbers), (&mut self.weights, weights)] {
             if buffer.len() < length {
                 buffer.resize(length, 0.0);
             }
         }
+        (&mut self.numbers[..numbers], &mut self.weights[..weights])
     }
 }
 
@@ -272,7 +253,11 @@ impl SensingOperator for Rademacher {
         }
         let Some(buffers) = work.downcast_mut::<Buffers>() else { return };
         for (questions, answers) in questions.chunks(TOGETHER).zip(answers.chunks_mut(TOGETHER)) {
-            self.answer_together(y, questions, answers, buffers);
+            match lanes(questions.len()) {
+                1 => self.answer_together::<1>(y, questions, answers, buffers),
+                4 => self.answer_together::<4>(y, questions, answers, buffers),
+                _ => self.answer_together::<TOGETHER>(y, questions, answers, buffers),
+            }
         }
     }
 
@@ -285,23 +270,27 @@ impl SensingOperator for Rademacher {
 
     fn measure(&self, x: &Matrix) -> Vec<f64> {
         assert_eq!(x.shape(), self.shape(), "the shape of X is the operator's");
-        let (mut points, mut sums) = (vec![0.0; self.packets() * PACKET], vec![0.0; self.measurements]);
-        self.sums(1, |_| x.as_slice(), &mut points, &mut sums);
+        let mut numbers = x.as_slice().to_vec();
+        numbers.resize(self.signs.groups() * WORD, 0.0);
+        let mut sums = vec![0.0; self.measurements];
+        self.sums::<1>(&self.signs, &numbers, &mut sums);
         sums.iter_mut().for_each(|sum| *sum *= self.scale);
         sums
     }
 
     fn adjoint(&self, v: &[f64]) -> Matrix {
         assert_eq!(v.len(), self.measurements, "the length of v is the number of measurements");
-        let weights: Vec<f64> = v.iter().map(|v| self.scale * v).collect();
-        let mut sums = vec![0.0; self.packets() * PACKET];
-        self.back_project(1, &weights, &mut sums);
-        Matrix::from_column_slice(self.rows, self.cols, &sums[..self.rows * self.cols])
+        let mut weights: Vec<f64> = v.iter().map(|v| self.scale * v).collect();
+        weights.resize(self.transposed.groups() * WORD, 0.0);
+        let mut sum = Matrix::zeros(self.rows, self.cols);
+        self.sums::<1>(&self.transposed, &weights, sum.as_mut_slice());
+        sum
     }
 
+    /// Table look-ups replace most additions: two for eight entries and a point.
     fn cost(&self, batch: usize) -> Cost {
         let entries = self.rows as f64 * self.cols as f64 * self.measurements as f64;
-        Cost { bytes: 2.0 * self.storage_bytes() as f64, flops: 2.0 * entries * batch as f64 }
+        Cost { bytes: self.storage_bytes() as f64, flops: 0.5 * entries * batch as f64 }
     }
 
     fn storage_bytes(&self) -> u64 {
