@@ -79,6 +79,42 @@ fn answers_are_those_of_plain_loops_and_symmetric() {
     }
 }
 
+/// At `U Uᵀ` an operator with products gives `N U` twice, without `N`; at other points, and to those who want it, the matrix.
+#[test]
+fn products_at_gram_points_are_those_of_the_matrix() {
+    let (side, p) = (7, 30);
+    let operators: [Symmetrised; 3] = [
+        Symmetrised::new(Box::new(RankOne::draw(side, side, p, 7).unwrap())),
+        Symmetrised::new(Box::new(RankOne::draw_symmetric(side, p, 7).unwrap())),
+        Symmetrised::new(Box::new(Entries::draw(side, side, p, 7).unwrap())),
+    ];
+    for operator in &operators {
+        assert!(operator.offers_products());
+        let y: Vec<f64> = (0..p).map(|i| number(500, i)).collect();
+        // Equal numbers in another place are the same point.
+        let (u, copy, other) = (matrix(side, 3, 1), matrix(side, 3, 1), matrix(side, 3, 2));
+        let thin = |l, r| Question { want: Want::Products, ..Question::residual(View::of(l), View::of(r)) };
+        let full = Question::residual(View::of(&u), View::of(&u));
+        let answers = ask(operator, &y, &[full, thin(&u, &u), thin(&u, &copy), thin(&u, &other), Question { data: false, ..thin(&u, &u) }]);
+        let [full, gram, copied, mixed, normal] = answers.as_slice() else { unreachable!() };
+        assert_eq!((full.given, gram.given, copied.given, mixed.given), (Want::Matrix, Want::Products, Want::Products, Want::Matrix));
+        assert!(gram.products == copied.products && gram.residual_norm_squared == copied.residual_norm_squared);
+        assert_eq!(mixed.matrix, mixed.matrix.transpose());
+        let size: f64 = (0..p).map(|i| frobenius(&operator.row(i))).map(|row| row * (1.0 + row * u.norm_squared())).sum();
+        let expected = &full.matrix * &u;
+        assert_eq!(gram.products.shape(), (2 * side, 3));
+        for first in [0, side] {
+            assert!((gram.products.rows(first, side) - &expected).norm() < 1e-13 * size * u.norm());
+        }
+        assert!((gram.residual_norm_squared / full.residual_norm_squared - 1.0).abs() < 1e-12);
+        let image = operator.adjoint(&operator.measure(&(&u * u.transpose()))) * &u;
+        assert!((normal.products.rows(0, side) + image).norm() < 1e-13 * size * u.norm());
+        // Alone, and on other threads.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        assert_eq!(pool.install(|| ask(operator, &y, &[thin(&u, &u)]))[0].products, gram.products);
+    }
+}
+
 #[test]
 fn symmetric_matrices_are_measured_as_by_the_asymmetric_ensemble_of_the_same_seed() {
     let (side, p) = (9, 60);

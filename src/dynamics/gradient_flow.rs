@@ -23,7 +23,7 @@ impl VectorField for GradientFlow {
     }
 }
 
-/// [`GradientFlow`] that asks for `N G` and `Nᵀ F` alone ([`Want::Products`]): for operators that offer them, and methods that need nothing
+/// [`GradientFlow`] that asks for `N G` and `Nᵀ F` (`N U` in the symmetric model) alone ([`Want::Products`]): for operators that offer them, and methods that need nothing
 /// else of the answer. Where a matrix comes all the same, the products are formed from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ThinGradientFlow;
@@ -41,7 +41,9 @@ impl VectorField for ThinGradientFlow {
         match answer.given {
             Want::Matrix => GradientFlow.resume(at, state, answer, rate),
             Want::Products => {
-                rate.matrix_mut().copy_from(&answer.products);
+                // `N U` alone in the symmetric model, whose answers hold it twice.
+                let height = rate.shape().height();
+                rate.matrix_mut().copy_from(&answer.products.rows(0, height));
                 Next::Rate
             }
         }

@@ -6,7 +6,7 @@ use pgflow::config::{DEFAULT_COLUMNS, Form, Method, Pair, Stop};
 use pgflow::dynamics::State;
 use pgflow::linalg::Matrix;
 use pgflow::problem::Instance;
-use pgflow::sensing::{Answer, Cost, Entries, Question, RankOne, SensingOperator, Workspace};
+use pgflow::sensing::{Answer, Cost, Entries, Question, RankOne, SensingOperator, Symmetrised, Workspace};
 use pgflow::simulation::{Outcome, RunRecord};
 
 /// The same operator without the offer of products.
@@ -16,6 +16,9 @@ struct Full(Box<dyn SensingOperator>);
 impl SensingOperator for Full {
     fn shape(&self) -> (usize, usize) {
         self.0.shape()
+    }
+    fn is_symmetric(&self) -> bool {
+        self.0.is_symmetric()
     }
     fn measurements(&self) -> usize {
         self.0.measurements()
@@ -93,6 +96,27 @@ fn trajectories_are_those_of_full_answers() {
                 assert!(loss.is_some(), "samples know N and FGᵀ");
             }
         }
+    }
+}
+
+/// The same in the symmetric model, where a step wants `N U` alone; `A_i = x xᵀ` doubles the rate, and its start is smaller for that.
+#[test]
+fn symmetric_trajectories_are_those_of_full_answers() {
+    let operators: [fn() -> Box<dyn SensingOperator>; 3] = [
+        || Box::new(Symmetrised::new(Box::new(RankOne::draw_symmetric(9, 300, 2).unwrap()))),
+        || Box::new(Symmetrised::new(Box::new(RankOne::draw(9, 9, 300, 2).unwrap()))),
+        || Box::new(Symmetrised::new(Box::new(Entries::draw(9, 9, 60, 2).unwrap()))),
+    ];
+    for operator in operators {
+        assert!(operator().offers_products());
+        let instance = |operator| with_operator(semidefinite(9, &[1.0, 0.6], 1), operator);
+        let (thin, full) = (instance(operator()), instance(Box::new(Full(operator()))));
+        let start = small_symmetric_start(9, 4, 0.01, 3);
+        let symmetric_lab = || Lab::new(6.0, 7).rk4("rk4", 0.06).descents("gd", &[0.05, 0.03]).compare();
+        let (a, b) = (symmetric_lab().run(&thin, &start), symmetric_lab().run(&full, &start));
+        let difference = largest_difference(&a, &b);
+        assert!(difference > 0.0 && difference < 1e-11, "{difference:e}");
+        assert!(a.trajectories.iter().all(|trajectory| trajectory.outcome == Some(Outcome::Completed)));
     }
 }
 

@@ -1,9 +1,12 @@
 //! Any ensemble, symmetrised.
 
-use crate::linalg::{Matrix, symmetrise};
-use crate::sensing::{Answer, BATCH, Cost, NamedArray, Question, SensingOperator, Workspace, write_point};
+use crate::linalg::{Matrix, View, symmetrise};
+use crate::sensing::{Answer, BATCH, Cost, NamedArray, Point, Question, SensingOperator, Want, Workspace, write_point};
 
 /// The operator of `½(A_i + A_iᵀ)`: `A(½(X + Xᵀ))`, and `½(A*(v) + A*(v)ᵀ)`, of any operator on square matrices. It costs what that one costs.
+///
+/// It offers products where the inner operator does, at points `X = U Uᵀ`, which are symmetric: with that one's `N U` and `Nᵀ U` both `N_s U` and `N_sᵀ U`
+/// are `½(N U + Nᵀ U)`, and no square matrix is formed. At other points the answer is the matrix.
 ///
 /// `E A*A = I` on symmetric matrices if it held on all.
 #[derive(Debug)]
@@ -29,6 +32,27 @@ impl Symmetrised {
     }
 }
 
+/// Whether a point is `U Uᵀ`, by the numbers of its factors.
+fn is_gram(point: &Point<'_>) -> bool {
+    let same = |left: &View<'_>, right: &View<'_>| {
+        let columns = 0..left.ncols();
+        left.ncols() == right.ncols() && left.nrows() == right.nrows() && columns.into_iter().all(|j| left.column(j) == right.column(j))
+    };
+    matches!(point, Point::Factored { left, right } if same(left, right))
+}
+
+/// Replaces both halves of every column by their mean.
+fn average_halves(products: &mut Matrix) {
+    let rows = products.nrows();
+    for column in products.as_mut_slice().chunks_exact_mut(rows) {
+        let (first, second) = column.split_at_mut(rows / 2);
+        for (a, b) in first.iter_mut().zip(second) {
+            *a = 0.5 * (*a + *b);
+            *b = *a;
+        }
+    }
+}
+
 impl SensingOperator for Symmetrised {
     fn shape(&self) -> (usize, usize) {
         self.inner.shape()
@@ -37,6 +61,10 @@ impl SensingOperator for Symmetrised {
     /// Of symmetric matrices: they are observed in full, every entry off the diagonal twice.
     fn is_identity(&self) -> bool {
         self.inner.is_identity()
+    }
+
+    fn offers_products(&self) -> bool {
+        self.inner.offers_products()
     }
 
     fn is_symmetric(&self) -> bool {
@@ -62,14 +90,25 @@ impl SensingOperator for Symmetrised {
             while points.len() < questions.len() {
                 points.push(Matrix::zeros(rows, cols));
             }
-            for (question, point) in questions.iter().zip(&mut *points) {
-                write_point(&question.point, point);
-                symmetrise(point);
+            let mut thin = [false; BATCH];
+            for ((question, point), thin) in questions.iter().zip(&mut *points).zip(&mut thin) {
+                *thin = self.offers_products() && question.want == Want::Products && is_gram(&question.point);
+                if !*thin {
+                    write_point(&question.point, point);
+                    symmetrise(point);
+                }
             }
             let mut asked = arrayvec::ArrayVec::<Question<'_>, BATCH>::new();
-            asked.extend(questions.iter().zip(&*points).map(|(question, x)| question.at(x)));
+            asked.extend(
+                questions.iter().zip(&*points).zip(thin).map(|((question, x), thin)| if thin { *question } else { question.at(x) }),
+            );
             self.inner.answer(y, &asked, answers, inner);
-            answers.iter_mut().for_each(|answer| symmetrise(&mut answer.matrix));
+            for answer in answers {
+                match answer.given {
+                    Want::Matrix => symmetrise(&mut answer.matrix),
+                    Want::Products => average_halves(&mut answer.products),
+                }
+            }
         }
     }
 
