@@ -8,7 +8,8 @@
 //! `N = A*(y − A(FGᵀ))`.
 //!
 //! The modules, in the order of the layers (each imports only earlier ones): [`config`], [`linalg`], [`random`], [`sensing`],
-//! [`dynamics`], [`problem`], [`perturbation`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`], [`sweep`]; [`cli`] uses all.
+//! [`dynamics`], [`problem`], [`perturbation`], [`stepper`], [`theory`], [`observe`], [`simulation`], [`output`], [`sweep`],
+//! [`report`]; [`cli`] uses all.
 
 pub mod cli;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod output;
 pub mod perturbation;
 pub mod problem;
 pub mod random;
+pub mod report;
 pub mod sensing;
 pub mod simulation;
 pub mod stepper;

@@ -32,6 +32,8 @@ pub enum Command {
     /// Sweeps: grids of experiments, planned, run in shards, collected into one table
     #[command(subcommand)]
     Sweep(super::sweep::SweepCommand),
+    /// Draw the figures of a run or a sweep, as SVG and PNG (needs the feature `raster`, on by default), into its folder `figures`
+    Plot(PlotArguments),
     /// Print a commented starter configuration
     New {
         /// Which one: starter (every key, commented), minimal, or photo (a target from a file)
@@ -121,4 +123,28 @@ pub struct CertifyArguments {
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `plot`.
+#[derive(Debug, Args)]
+pub struct PlotArguments {
+    /// The directory of a run or of a sweep
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Write each figure's exact data too: a CSV file, and a pgfplots document that draws it
+    #[arg(long)]
+    pub data: bool,
+    /// Draw spectrum, signal, angles and perturbation of this trajectory; repeatable [default: the first flow and the first descent]
+    #[arg(long, value_name = "NAME")]
+    pub trajectory: Vec<String>,
+    /// In a sweep: the final error up to which a run counts as recovered
+    #[arg(long, value_name = "ERROR", default_value_t = 1e-2, value_parser = positive)]
+    pub recovered: f64,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
+        _ => Err("use a number above 0".into()),
+    }
 }

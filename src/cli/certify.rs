@@ -52,27 +52,30 @@ pub fn run(arguments: &CertifyArguments) -> Result<i32, CliError> {
     Ok(exit::DONE)
 }
 
-fn wrong(path: &Path, reason: impl Into<String>) -> CliError {
+pub(super) fn wrong(path: &Path, reason: impl Into<String>) -> CliError {
     CliError::Run { path: path.to_owned(), reason: reason.into() }
 }
 
-/// Reads a run's directory and rebuilds its instance, which must be the one that the manifest tells of.
-fn read(directory: &Path) -> Result<Finished, CliError> {
+pub(super) fn read_manifest(directory: &Path) -> Result<Manifest, CliError> {
     let path = directory.join(MANIFEST);
     let text = std::fs::read(&path).map_err(|source| CliError::Read { path: path.clone(), source })?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|error| wrong(&path, format!("is not a manifest that this version reads: {error}")))?;
-    if manifest.status != Status::Completed {
-        return Err(wrong(directory, "the run was interrupted; go on with pgflow run --resume before certifying it"));
-    }
+    serde_json::from_slice(&text).map_err(|error| wrong(&path, format!("is not a manifest that this version reads: {error}")))
+}
+
+/// The experiment of a run, whose configuration must be the one that the manifest tells of.
+pub(super) fn read_configuration(directory: &Path, manifest: &Manifest) -> Result<Experiment, CliError> {
     let path = directory.join(CONFIG);
     let text = std::fs::read_to_string(&path).map_err(|source| CliError::Read { path: path.clone(), source })?;
     if Digest::of(&text) != manifest.config_hash {
         return Err(wrong(&path, "is not the configuration that the manifest tells of; run it again, or put the original back"));
     }
     let name = path.display().to_string();
-    let experiment = config::load(Source { name: &name, text: &text }, &[], directory)?.experiment;
-    let built = build_instance(&experiment)?;
+    Ok(config::load(Source { name: &name, text: &text }, &[], directory)?.experiment)
+}
+
+/// The instance of a run, which must be the one that the manifest tells of.
+pub(super) fn rebuild(directory: &Path, experiment: &Experiment, manifest: &Manifest) -> Result<BuiltProblem, CliError> {
+    let built = build_instance(experiment)?;
     let rebuilt = InstanceSummary::new(&built.instance, built.kind.label());
     if (rebuilt.data_sha256, rebuilt.target_sha256) != (manifest.instance.data_sha256, manifest.instance.target_sha256) {
         return Err(wrong(
@@ -80,6 +83,17 @@ fn read(directory: &Path) -> Result<Finished, CliError> {
             "the instance that its configuration makes now has other numbers than the run's; run it again with this version",
         ));
     }
+    Ok(built)
+}
+
+/// Reads a run's directory and rebuilds its instance, which must be the one that the manifest tells of.
+fn read(directory: &Path) -> Result<Finished, CliError> {
+    let manifest = read_manifest(directory)?;
+    if manifest.status != Status::Completed {
+        return Err(wrong(directory, "the run was interrupted; go on with pgflow run --resume before certifying it"));
+    }
+    let experiment = read_configuration(directory, &manifest)?;
+    let built = rebuild(directory, &experiment, &manifest)?;
     let Some(target) = built.instance.target.as_ref().filter(|target| target.rank() > 0) else {
         return Err(wrong(directory, "the run has no target of positive rank, and every hypothesis is about the target"));
     };
@@ -146,11 +160,11 @@ fn trajectory_evidence(
     }
 }
 
-type Columns = BTreeMap<String, Vec<Option<f64>>>;
-type Spectra = BTreeMap<String, Vec<(f64, Vec<f64>)>>;
+pub(super) type Columns = BTreeMap<String, Vec<Option<f64>>>;
+pub(super) type Spectra = BTreeMap<String, Vec<(f64, Vec<f64>)>>;
 
 /// `trajectory,step,t,<observables>`: times and columns by trajectory. A cell that is empty or not finite is `None`.
-fn read_trajectories(path: &Path) -> Result<BTreeMap<String, (Vec<f64>, Columns)>, CliError> {
+pub(super) fn read_trajectories(path: &Path) -> Result<BTreeMap<String, (Vec<f64>, Columns)>, CliError> {
     let failed = |source| CliError::Table { path: path.to_owned(), source };
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
     let header: Vec<String> = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
@@ -171,7 +185,7 @@ fn read_trajectories(path: &Path) -> Result<BTreeMap<String, (Vec<f64>, Columns)
 }
 
 /// `trajectory,step,t,index,singular_value`: times and values by trajectory.
-fn read_spectrum(path: &Path) -> Result<Spectra, CliError> {
+pub(super) fn read_spectrum(path: &Path) -> Result<Spectra, CliError> {
     let failed = |source| CliError::Table { path: path.to_owned(), source };
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
     let mut spectra = Spectra::new();
@@ -191,7 +205,7 @@ fn read_spectrum(path: &Path) -> Result<Spectra, CliError> {
     Ok(spectra)
 }
 
-fn number(path: &Path, cell: &str) -> Result<Option<f64>, CliError> {
+pub(super) fn number(path: &Path, cell: &str) -> Result<Option<f64>, CliError> {
     if cell.is_empty() {
         return Ok(None);
     }

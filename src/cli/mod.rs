@@ -10,7 +10,9 @@ mod experiment;
 mod instance;
 mod interrupt;
 mod monitor;
+mod plot;
 mod run;
+mod run_data;
 mod summary;
 mod sweep;
 mod sweep_submit;
@@ -31,6 +33,7 @@ pub fn run(arguments: Arguments) -> i32 {
         Command::Instance(arguments) => instance::run(&arguments),
         Command::Certify(arguments) => certify::run(&arguments),
         Command::Sweep(command) => sweep::run(&command),
+        Command::Plot(arguments) => plot::run(&arguments),
         Command::New { template } => new(&template),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(shell),

@@ -27,9 +27,43 @@ pub const SNAPSHOTS: &str = "snapshots.npz";
 pub const CHECKPOINT: &str = "checkpoint.bin";
 /// Name of the report.
 pub const REPORT: &str = "report.html";
+/// The folder of the figures.
+pub const FIGURES: &str = "figures";
 
 /// Every file that a run writes into its directory.
 const RESULTS: [&str; 8] = [MANIFEST, CONFIG, TRAJECTORIES, SPECTRUM, COMPARISON, SNAPSHOTS, CHECKPOINT, REPORT];
+
+/// Endings of a figure's files.
+const FIGURE_ENDINGS: [&str; 4] = ["svg", "png", "csv", "tex"];
+
+/// Removes the figures of a run or a sweep: files of a figure's endings beside an SVG of the same name. Other files stay.
+///
+/// # Errors
+/// A folder that cannot be read, or a file that cannot be removed.
+pub fn clear_figures(directory: &Path) -> Result<(), OutputError> {
+    let folder = directory.join(FIGURES);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(OutputError::io(&folder, "reading the directory", source)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|source| OutputError::io(&folder, "reading the directory", source))?.path();
+        if path.extension().is_none_or(|ending| ending != "svg") {
+            continue;
+        }
+        // The drawing last: as long as it is there, what belongs to it is known.
+        for file in FIGURE_ENDINGS.iter().rev().map(|ending| path.with_extension(ending)) {
+            match std::fs::remove_file(&file) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(OutputError::io(&file, "removing an old figure", source));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
 
 /// What to do about results that are there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +131,9 @@ impl RunDirectory {
         for name in names.iter().filter(|name| is_temporary(name) || stale(name)) {
             let file = path.join(name);
             std::fs::remove_file(&file).map_err(|source| OutputError::io(&file, "removing an old result", source))?;
+        }
+        if existing == Existing::Replace {
+            clear_figures(path)?;
         }
         Ok(directory)
     }

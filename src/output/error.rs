@@ -73,7 +73,7 @@ pub enum OutputError {
 }
 
 impl OutputError {
-    pub(super) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
+    pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
         OutputError::Io { path: path.to_owned(), action, source }
     }
 }

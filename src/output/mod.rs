@@ -14,7 +14,8 @@ pub use atomic::{AtomicWriter, write_atomically};
 pub use checkpoint::{CHECKPOINT_VERSION, CheckpointError, checkpoint_configuration, load_checkpoint, save_checkpoint};
 pub use digest::Digest;
 pub use directory::{
-    CHECKPOINT, COMPARISON, CONFIG, Existing, MANIFEST, REPORT, RunDirectory, SNAPSHOTS, SPECTRUM, TRAJECTORIES, default_directory,
+    CHECKPOINT, COMPARISON, CONFIG, Existing, FIGURES, MANIFEST, REPORT, RunDirectory, SNAPSHOTS, SPECTRUM, TRAJECTORIES, clear_figures,
+    default_directory,
 };
 pub use error::OutputError;
 pub use manifest::{

@@ -16,7 +16,7 @@ pub use collect::{Collected, collect};
 pub use cost::Cost;
 pub use error::SweepError;
 pub use fit::{FitRow, fit, write_fits};
-pub use plan::{Plan, SWEEP_SCHEMA, Sweep, SweepManifest, Task, plan};
+pub use plan::{CONFIG as SWEEP_CONFIG, Plan, SWEEP_SCHEMA, Sweep, SweepManifest, Task, plan};
 pub use result::{TaskResult, TrajectoryResult};
 pub use run::{RunOptions, Tally, Watch, run};
 pub use shard::{Shard, shard};

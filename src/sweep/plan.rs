@@ -15,7 +15,7 @@ pub const SWEEP_SCHEMA: u32 = 1;
 /// The manifest of a sweep.
 const MANIFEST: &str = "manifest.json";
 /// The configuration of a sweep, as it was written.
-const CONFIG: &str = "sweep.toml";
+pub const CONFIG: &str = "sweep.toml";
 /// Most points whose errors are told.
 const MOST_ERRORS: usize = 5;
 
