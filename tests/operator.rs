@@ -6,9 +6,10 @@ use pgflow::config::Storage;
 use pgflow::linalg::{Form, Matrix, View, frobenius, frobenius_squared, inner, multiply};
 use pgflow::sensing::{Answer, BATCH, Dense, Gaussian, Point, Question, SensingError, SensingOperator};
 
-/// `(m, n, p)`: single numbers, fewer rows than chunks, `mn` off every padding, rows 4 KiB apart before they are skewed.
-const SHAPES: [(usize, usize, usize); 8] =
-    [(1, 1, 1), (1, 1, 40), (3, 5, 1), (4, 3, 7), (5, 5, 97), (16, 32, 61), (32, 32, 130), (37, 23, 617)];
+/// `(m, n, p)`: single numbers, fewer rows than chunks, `mn` off every padding, rows 4 KiB apart before they are skewed, rows of more than 32 KiB,
+/// several blocks of rows in a chunk.
+const SHAPES: [(usize, usize, usize); 9] =
+    [(1, 1, 1), (1, 1, 40), (3, 5, 1), (4, 3, 7), (5, 5, 97), (16, 32, 61), (32, 32, 130), (70, 71, 130), (37, 23, 617)];
 
 /// Numbers in (−1, 1) without a pattern, other than those that the ensembles use.
 fn number(a: usize, b: usize) -> f64 {
@@ -232,7 +233,7 @@ fn portable_arithmetic_has_the_bits_of_vector_instructions() {
 /// The documented order of summation, written out: four lanes by fused multiply-add, chunks of measurements at multiples of 12.
 #[test]
 fn the_order_of_summation_is_the_documented_one() {
-    for (m, n, p) in [(4, 3, 7), (5, 5, 97), (16, 32, 61)] {
+    for (m, n, p) in [(4, 3, 7), (5, 5, 97), (16, 32, 61), (70, 71, 130)] {
         let operator = gaussian((m, n, p), Storage::F64);
         let (x, y) = (matrix(m, n, 11), vector(p, 11));
         let rows: Vec<Matrix> = (0..p).map(|i| operator.row(i)).collect();

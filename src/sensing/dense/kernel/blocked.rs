@@ -1,5 +1,6 @@
-//! Three points and more: residuals of a block of rows, span of columns by span, in register tiles of six rows and two points; then the
-//! block's back-projection while it is in cache, in tiles of three to six points and eight columns.
+//! Three points and more: residuals of a block of rows, span of columns by span, in register tiles of six rows and two points; and the
+//! back-projection of the block before, which is still in cache, in tiles of three to six points and eight columns. Spans of the two alternate, so
+//! that the rows of the next span come from memory during both: either alone waits for memory, or leaves it idle.
 
 #![expect(clippy::needless_range_loop, reason = "register tiles: rows and points index several arrays and pointers at once")]
 
@@ -13,13 +14,11 @@ const TALL: usize = 6;
 const WIDE: usize = 6;
 /// Columns between two checks of a tile's loop.
 const STRETCH: usize = PADDING;
+/// In bytes.
+const CACHE_LINE: usize = 64;
 
-/// Rows that are treated together: so many that packing and partial sums are not read too often, so few that they stay in cache.
-fn block_rows(batch: usize, row_bytes: usize) -> usize {
-    let bytes = if batch < 16 { 4 << 20 } else { 12 << 20 };
-    let rows = (bytes / row_bytes).clamp(24, 192);
-    rows - rows % TALL
-}
+/// Rows of a block: so many that points and partial sums are not read too often, so few that two blocks stay in cache.
+const BLOCK: usize = 24;
 
 /// Where the tiles of the back-projection begin and end: points split as evenly as can be, so that no tile of three or more points
 /// has fewer than three.
@@ -35,46 +34,79 @@ fn wide_tiles(batch: usize) -> impl Iterator<Item = Range<usize>> {
 #[inline(always)]
 pub(super) unsafe fn normal<L: Lanes, E: Entry>(job: &mut Normal<'_, E>) {
     let (count, stride, batch) = (job.rows.count, job.rows.stride, job.data.len());
-    let block = block_rows(batch, stride * size_of::<E>()).min(count);
+    let block = BLOCK.min(count);
     // Sized by what the largest block asks for, so that steady use allocates nothing.
     let sums = job.scratch.sums.grow(block * batch * 4).as_mut_ptr();
     let residuals = job.scratch.residuals.grow(block * batch).as_mut_ptr();
-    for rows in steps(0..count, block) {
-        // SAFETY: rows are the job's; the buffers hold a block; points and partial sums have `batch · stride` numbers.
-        unsafe {
-            let start = job.rows.start().add(rows.start * stride);
-            products::<L, E>(start, rows.len(), stride, job.points.as_ptr(), batch, sums);
-            residuals_of::<L, E>(job, rows.clone(), sums, residuals);
-            back_project::<L, E>(start, rows.len(), stride, residuals, batch, rows.start > 0, job.partial.as_mut_ptr());
+    let mut before = 0..0;
+    // One turn more than there are blocks, for the last one's back-projection.
+    for start in (0..count + block).step_by(block) {
+        let rows = start.min(count)..(start + block).min(count);
+        for columns in steps(0..stride, span(batch)) {
+            let here = job.rows.start().wrapping_add(rows.start * stride);
+            // What is multiplied next: the same rows further on, or the first columns of the next block. Both halves of the turn fetch from it.
+            let next = if columns.end < stride { here.wrapping_add(columns.end) } else { here.wrapping_add(rows.len() * stride) };
+            let fetched = if before.is_empty() { 0 } else { 3 * rows.len() / 4 };
+            // SAFETY: rows are the job's; the buffers hold a block; points and partial sums have `batch · stride` numbers.
+            unsafe {
+                let products =
+                    Products { rows: here, count: rows.len(), stride, columns: columns.clone(), next, fetch: fetched..rows.len() };
+                products.run::<L>(job.points.as_ptr(), batch, sums);
+                let start = job.rows.start().add(before.start * stride);
+                let back = BackProjection {
+                    rows: start,
+                    count: before.len(),
+                    stride,
+                    columns,
+                    residuals,
+                    resume: before.start > 0,
+                    next,
+                    fetched,
+                };
+                back.run::<L>(batch, job.partial.as_mut_ptr());
+            }
         }
+        // SAFETY: as above; the back-projection is done with the residuals of the block before.
+        unsafe { residuals_of::<L, E>(job, rows.clone(), sums, residuals) };
+        before = rows;
     }
 }
 
-/// Lanes of the inner products of a block, into `sums`, laid out (row)(point)(4).
-///
-/// # Safety
-/// `count` rows begin at `rows`, `batch` packed points at `points`, room for the sums at `sums`; the processor has the instructions.
-#[inline(always)]
-unsafe fn products<L: Lanes, E: Entry>(rows: *const E, count: usize, stride: usize, points: *const f64, batch: usize, sums: *mut f64) {
-    let point_tiles = batch.div_ceil(TILE);
-    // The rows of the next tile are fetched while this one is multiplied, some rows with each tile of points.
-    let share = TALL.div_ceil(point_tiles);
-    for columns in steps(0..stride, span(batch)) {
-        for tile in steps(0..count, TALL) {
-            let next = if tile.end < count { rows.wrapping_add(tile.end * stride + columns.start) } else { rows.wrapping_add(columns.end) };
-            for (nth, first) in (0..batch).step_by(TILE).enumerate() {
-                let at = columns.start * batch + packed_at(batch, first, 0, columns.len());
-                let ahead = (nth * share).min(TALL)..((nth + 1) * share).min(TALL);
+/// Lanes of the inner products of a block over a span of columns, added to sums that are laid out (row)(point)(4).
+struct Products<E> {
+    /// The first row, at column 0.
+    rows: *const E,
+    count: usize,
+    stride: usize,
+    columns: Range<usize>,
+    /// Where the rows' next columns begin, and which of the rows to fetch there.
+    next: *const E,
+    fetch: Range<usize>,
+}
+
+impl<E: Entry> Products<E> {
+    /// # Safety
+    /// `count` rows begin at `rows`, `batch` packed points at `points`, room for the sums at `sums`; the processor has the instructions.
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(&self, points: *const f64, batch: usize, sums: *mut f64) {
+        let (row_tiles, point_tiles) = (self.count.div_ceil(TALL), batch.div_ceil(TILE));
+        // Every tile fetches its share.
+        let parts = (row_tiles * point_tiles).max(1);
+        let part = |nth: usize| self.fetch.start + nth * self.fetch.len() / parts;
+        for (nth_row, tile) in steps(0..self.count, TALL).enumerate() {
+            for (nth_point, first) in (0..batch).step_by(TILE).enumerate() {
+                let nth = nth_row * point_tiles + nth_point;
+                let at = self.columns.start * batch + packed_at(batch, first, 0, self.columns.len());
                 // SAFETY: tiles lie in the block, columns in the stride, and the point's columns begin at `at`.
                 unsafe {
                     let task = ProductTile {
-                        rows: rows.add(tile.start * stride + columns.start),
-                        stride,
+                        rows: self.rows.add(tile.start * self.stride + self.columns.start),
+                        stride: self.stride,
                         points: points.add(at),
-                        length: columns.len(),
-                        first: columns.start == 0,
-                        ahead: next.wrapping_add(ahead.start * stride),
-                        ahead_rows: ahead.len(),
+                        length: self.columns.len(),
+                        first: self.columns.start == 0,
+                        ahead: self.next.wrapping_add(part(nth) * self.stride),
+                        ahead_rows: part(nth + 1) - part(nth),
                         row_sums: 4 * batch,
                     };
                     let sums = sums.add((tile.start * batch + first) * 4);
@@ -199,40 +231,52 @@ unsafe fn residuals_of<L: Lanes, E: Entry>(job: &mut Normal<'_, E>, rows: Range<
     }
 }
 
-/// `partial += Σ_i residual_i · row i` over a block (`=` if not `resume`).
-///
-/// # Safety
-/// `count` rows begin at `rows`, their residuals at `residuals`, room for `batch · stride` numbers at `partial`; the processor has the
-/// instructions.
-#[inline(always)]
-unsafe fn back_project<L: Lanes, E: Entry>(
+/// `partial += Σ_i residual_i · row i` over a block, in a span of columns (`=` if not `resume`).
+struct BackProjection<E> {
+    /// The first row, at column 0.
     rows: *const E,
     count: usize,
     stride: usize,
+    columns: Range<usize>,
+    /// Of the rows, (tile of points)(row)(point).
     residuals: *const f64,
-    batch: usize,
     resume: bool,
-    partial: *mut f64,
-) {
-    for k in (0..stride).step_by(SLAB) {
-        for tile in wide_tiles(batch) {
-            // SAFETY: the slab's columns lie in the stride, the tile's points in the batch.
-            unsafe {
-                let task = BackTile {
-                    rows: rows.add(k),
-                    count,
-                    stride,
-                    residuals: residuals.add(tile.start * count),
-                    resume,
-                    // The first tile of a slab fetches the columns of the next.
-                    fetch: tile.start == 0,
-                };
-                let partial = partial.add(k * batch + tile.start * SLAB);
-                match tile.len() {
-                    3 => task.run::<L, 3>(partial),
-                    4 => task.run::<L, 4>(partial),
-                    5 => task.run::<L, 5>(partial),
-                    _ => task.run::<L, WIDE>(partial),
+    /// Where the next columns of the block that is being multiplied begin, and how many of its rows to fetch there.
+    next: *const E,
+    fetched: usize,
+}
+
+impl<E: Entry> BackProjection<E> {
+    /// # Safety
+    /// `count` rows begin at `rows`, their residuals at `residuals`, room for `batch · stride` numbers at `partial`; the processor has the instructions.
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(&self, batch: usize, partial: *mut f64) {
+        if self.count == 0 {
+            return;
+        }
+        for k in self.columns.clone().step_by(SLAB) {
+            let begins_line = (k * size_of::<E>()).is_multiple_of(CACHE_LINE);
+            for tile in wide_tiles(batch) {
+                // SAFETY: the slab's columns lie in the stride, the tile's points in the batch.
+                unsafe {
+                    let task = BackTile {
+                        rows: self.rows.add(k),
+                        count: self.count,
+                        stride: self.stride,
+                        residuals: self.residuals.add(tile.start * self.count),
+                        resume: self.resume,
+                        // The first tile of a slab fetches the columns of the next, the last one those of the other block.
+                        fetch: tile.start == 0,
+                        ahead: self.next.wrapping_add(k - self.columns.start),
+                        ahead_rows: if tile.end == batch && begins_line { self.fetched } else { 0 },
+                    };
+                    let partial = partial.add(k * batch + tile.start * SLAB);
+                    match tile.len() {
+                        3 => task.run::<L, 3>(partial),
+                        4 => task.run::<L, 4>(partial),
+                        5 => task.run::<L, 5>(partial),
+                        _ => task.run::<L, WIDE>(partial),
+                    }
                 }
             }
         }
@@ -252,6 +296,9 @@ struct BackTile<E> {
     resume: bool,
     /// Whether to fetch the next eight columns.
     fetch: bool,
+    /// What else to fetch, a line a row, and of how many rows.
+    ahead: *const E,
+    ahead_rows: usize,
 }
 
 impl<E: Entry> BackTile<E> {
@@ -274,6 +321,9 @@ impl<E: Entry> BackTile<E> {
                 let entries = [E::load::<L>(row), E::load::<L>(row.add(4))];
                 if self.fetch {
                     L::prefetch(row.wrapping_add(SLAB).cast());
+                }
+                if i < self.ahead_rows {
+                    L::prefetch(self.ahead.wrapping_add(i * self.stride).cast());
                 }
                 for (q, sum) in sums.iter_mut().enumerate() {
                     let residual = L::broadcast(*self.residuals.add(i * P + q));
