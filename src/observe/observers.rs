@@ -185,8 +185,11 @@ impl Observers {
         curvature::COLUMNS.map(|name| self.columns.iter().position(|column| column == name))
     }
 
-    /// Where its column stands.
+    /// Where its column stands; `None` also for a method that has no such integral.
     pub fn integral_column(&self) -> Option<usize> {
+        if self.motion == Motion::Other {
+            return None;
+        }
         self.columns.iter().position(|column| perturbation::INTEGRAL.contains(&column.as_str()))
     }
 

@@ -125,7 +125,7 @@ impl Trajectory {
             && self.ending.is_none()
             && let Some(step) = self.observers.motion().step()
         {
-            let node = self.here_apart(Purpose::Quadrature { end: t + step, weight: 1.0 }, apart);
+            let node = self.here_apart(Purpose::Quadrature { end: self.end_of_step(step), weight: 1.0 }, apart);
             self.look(&node, &apart.answer, shared);
         }
         self.leave_dues(due, t);

@@ -305,7 +305,7 @@ impl Trajectory {
             && let Some(step) = self.observers.motion().step()
         {
             // The step that begins here is known as a path, all of it.
-            self.look_or_ask(Purpose::Quadrature { end: t + step, weight: 1.0 }, answer, shared);
+            self.look_or_ask(Purpose::Quadrature { end: self.end_of_step(step), weight: 1.0 }, answer, shared);
         }
         if self.measures.defect {
             self.measure_defect();

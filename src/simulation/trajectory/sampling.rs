@@ -46,6 +46,11 @@ impl Trajectory {
         Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, drive: None, search: None, rate: None }
     }
 
+    /// Where the step ends that begins here, as its own time will be computed there: `t + η` may differ from it by a rounding.
+    pub(super) fn end_of_step(&self, step_size: f64) -> f64 {
+        (self.stepper.step() + 1) as f64 * step_size
+    }
+
     /// Takes the nodes of the integral between the last recorded time (or step end) and `end`.
     pub(super) fn integrate_until(&mut self, end: f64) {
         let begin = self.integral.until;
