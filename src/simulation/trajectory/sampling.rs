@@ -65,7 +65,8 @@ impl Trajectory {
 
     /// Whether bounds want points inside every step.
     pub(super) fn samples_steps(&self) -> bool {
-        self.measures.error || self.measures.defect && matches!(self.spec.method, Method::PerturbedFlow { .. })
+        self.measures.error
+            || self.measures.defect && matches!(self.spec.method, Method::PerturbedFlow { .. } | Method::ModifiedFlow { .. })
     }
 
     /// Takes the points inside the last step that bounds want.
@@ -76,7 +77,8 @@ impl Trajectory {
         }
         self.defects.until = until;
         let at = |node: f64| begin + node * (until - begin);
-        if self.measures.error {
+        // What modifies a flow may be largest within a step; its defect is that of the interpolant there, like an integrator's own.
+        if self.measures.error || matches!(self.spec.method, Method::ModifiedFlow { .. }) {
             for node in CERTIFICATE_NODES {
                 let mut rate = Box::new(State::zeros(self.initial.shape()));
                 self.stepper.interpolate_rate(at(node), &mut rate);
@@ -172,7 +174,7 @@ impl Trajectory {
             return;
         }
         if let Purpose::Imposed { until } = point.purpose {
-            self.defects.add(until, imposed.map_or(f64::NAN, |blocks| blocks.rate(state).norm()));
+            self.defects.add(until, imposed.map_or(f64::NAN, |blocks| CERTIFICATE_MARGIN * blocks.rate(state).norm()));
             return;
         }
         if let (Purpose::Error { until }, Some(rate)) = (point.purpose, &point.rate) {
