@@ -63,6 +63,7 @@ snapshots = true
 observables = ["imbalance", "loss"]
 [record.stop]
 relative_error = 1e-9
+train_error = 1e-11
 gradient_norm = 1e-10
 factor_norm = 100
 evaluations = 5000
@@ -359,6 +360,7 @@ fn everything_resolves_to_what_it_says() {
     assert_eq!(e.record.observables, ["imbalance", "loss"]);
     let stop = Stop {
         relative_error: Some(1e-9),
+        train_error: Some(1e-11),
         gradient_norm: Some(1e-10),
         factor_norm: Some(100.0),
         evaluations: Some(5000),

@@ -289,6 +289,8 @@ pub enum Spacing {
 pub struct Stop {
     /// Converged when `‖R‖_F/‖Y‖_F` is at most this.
     pub relative_error: Option<f64>,
+    /// Converged when `‖A(FGᵀ) − y‖/‖y‖` is at most this.
+    pub train_error: Option<f64>,
     /// Converged when `‖∇f‖_F` is at most this.
     pub gradient_norm: Option<f64>,
     /// Diverged when `‖Z‖_F` exceeds this.

@@ -218,6 +218,10 @@ pub(super) struct StopTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub relative_error: Key<f64>,
+    /// Converged when ‖A(FGᵀ) − y‖/‖y‖ is at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub train_error: Key<f64>,
     /// Converged when ‖∇f‖_F is at most this.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0))]

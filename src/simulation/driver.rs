@@ -9,7 +9,7 @@ use super::trajectory::{SavedTrajectory, Shared, Trajectory};
 use super::{Outcome, cross_check};
 use crate::config::Experiment;
 use crate::dynamics::State;
-use crate::linalg::{Lanczos, frobenius};
+use crate::linalg::{Lanczos, Matrix, frobenius};
 use crate::observe::ObserveError;
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace, normal_operator_norm};
@@ -124,6 +124,7 @@ pub struct Simulation<'a> {
     answers: Vec<Answer>,
     work: Workspace,
     target_norm: Option<f64>,
+    data_norm: f64,
     /// Of the data and the initial states: what a saved run must agree with.
     fingerprint: u64,
     /// For each trajectory, when it ended.
@@ -162,6 +163,7 @@ impl<'a> Simulation<'a> {
             answers: vec![],
             work: instance.operator.workspace(),
             target_norm: instance.target.as_ref().map(|target| frobenius(&target.matrix)),
+            data_norm: frobenius(&Matrix::from_column_slice(instance.data.len(), 1, &instance.data)),
             fingerprint,
             ended_after: vec![None; specs.len()],
             seconds_before: 0.0,
@@ -237,7 +239,8 @@ impl<'a> Simulation<'a> {
     fn advance(&mut self, hold: bool) {
         let out_of_time = self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit);
         let stop = &self.experiment.record.stop;
-        let shared = Shared { instance: self.instance, target_norm: self.target_norm, stop, out_of_time, hold };
+        let (target_norm, data_norm) = (self.target_norm, self.data_norm);
+        let shared = Shared { instance: self.instance, target_norm, data_norm, stop, out_of_time, hold };
         let answers = self.answers.as_slice();
         self.trajectories.par_iter_mut().with_max_len(1).for_each(|trajectory| {
             let mine = std::mem::take(&mut trajectory.questions);

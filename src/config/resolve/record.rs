@@ -84,6 +84,7 @@ fn stop_rules(table: &StopTable) -> Result<Stop, Flaw> {
     }
     Ok(Stop {
         relative_error: optional_positive("record.stop.relative_error", &table.relative_error)?,
+        train_error: optional_positive("record.stop.train_error", &table.train_error)?,
         gradient_norm: optional_positive("record.stop.gradient_norm", &table.gradient_norm)?,
         factor_norm: optional_positive("record.stop.factor_norm", &table.factor_norm)?,
         evaluations: table.evaluations.as_ref().map(|evaluations| evaluations.value),

@@ -27,6 +27,7 @@ pub(super) struct Shared<'a> {
     pub instance: &'a Instance,
     /// `‖Y‖_F`, if the target is known.
     pub target_norm: Option<f64>,
+    pub data_norm: f64,
     pub stop: &'a Stop,
     /// Whether the run's wall-clock time is used up.
     pub out_of_time: bool,
@@ -292,8 +293,8 @@ impl Trajectory {
             multiply_into(formed, 0, rows, 1.0, Form::RightTransposed, left, right);
             product = formed;
         }
-        let out_of_time = shared.out_of_time;
-        let point = stop::Point { stepper, field, product, target, out_of_time, knows_gradient: true };
+        let train_error = Some(field.answer(answer).residual_norm_squared.sqrt() / shared.data_norm);
+        let point = stop::Point { stepper, field, product, target, train_error, out_of_time: shared.out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();

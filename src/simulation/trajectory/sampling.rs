@@ -198,7 +198,7 @@ impl Trajectory {
             }
             return;
         }
-        self.judge_gradient(&sample, shared);
+        self.judge_data(&sample, shared);
         let (values, spectrum) = self.observers.record(&sample);
         if self.measures.curvature || self.observers.curvature_columns().iter().any(Option::is_some) {
             let purpose = Purpose::Curvature { row: self.record.rows.len() };
