@@ -7,6 +7,7 @@
 
 mod cholesky;
 mod eigen;
+mod extreme;
 mod lanczos;
 mod norms;
 mod principal_angles;

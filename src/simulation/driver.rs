@@ -132,6 +132,8 @@ pub struct Simulation<'a> {
     seconds_before: f64,
     started: Instant,
     normal_norm: OnceLock<f64>,
+    passes: u64,
+    answered: u64,
 }
 
 impl<'a> Simulation<'a> {
@@ -169,6 +171,8 @@ impl<'a> Simulation<'a> {
             seconds_before: 0.0,
             started: Instant::now(),
             normal_norm: OnceLock::new(),
+            passes: 0,
+            answered: 0,
         })
     }
 
@@ -257,9 +261,13 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Answers all questions, in groups of at most [`BATCH`].
+    /// Answers all questions, in equal groups of at most [`BATCH`]: a full one and a rest of one would take longer.
     fn answer(&mut self, total: usize) {
         let (rows, cols) = self.instance.operator.shape();
+        let groups = total.div_ceil(BATCH).max(1);
+        let size = total.div_ceil(groups);
+        self.passes += total.div_ceil(size.max(1)) as u64;
+        self.answered += total as u64;
         while self.answers.len() < total {
             self.answers.push(Answer::new(rows, cols));
         }
@@ -268,7 +276,7 @@ impl<'a> Simulation<'a> {
         let questions = self.trajectories.iter().flat_map(|trajectory| (0..trajectory.questions.len()).map(|i| trajectory.question(i)));
         for (index, question) in questions.enumerate() {
             group.push(question);
-            if group.is_full() || index + 1 == total {
+            if group.len() == size || index + 1 == total {
                 let (now, later) = answers.split_at_mut(group.len());
                 self.instance.operator.answer(&self.instance.data, &group, now, &mut self.work);
                 answers = later;
@@ -307,6 +315,12 @@ impl<'a> Simulation<'a> {
             seconds: self.seconds(),
             ended_after: self.ended_after.clone(),
         }
+    }
+
+    /// Applications of the operator to batches of questions, since this simulation was set up, and the questions that they answered. What steps with
+    /// data of their own, cross-checks and norms of the operator take comes on top.
+    pub fn passes(&self) -> (u64, u64) {
+        (self.passes, self.answered)
     }
 
     /// For each trajectory the wall-clock seconds from the run's beginning to its end (trajectories in lockstep share their passes), if it
