@@ -95,6 +95,12 @@ pub struct CheckArguments {
     /// The experiment.
     #[command(flatten)]
     pub experiment: ConfigArguments,
+    /// Rehearse it on this machine for a moment, and say how long the run will take
+    #[arg(long)]
+    pub calibrate: bool,
+    /// Threads of the run that is to be predicted, 1 to 512 [default: all cores]
+    #[arg(long, value_name = "N", requires = "calibrate", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub threads: Option<u16>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

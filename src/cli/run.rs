@@ -21,16 +21,16 @@ use std::time::Instant;
 pub fn run(arguments: &RunArguments) -> Result<i32, CliError> {
     let interrupt = Interrupt::install().map_err(|error| CliError::System { what: "signal handlers", reason: error.to_string() })?;
     let loaded = experiment::load(&arguments.experiment)?;
-    let threads = arguments.threads.map_or_else(default_threads, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| CliError::System { what: "threads", reason: error.to_string() })?;
+    let (pool, threads) = pool(arguments.threads)?;
     pool.install(|| Session::new(arguments, &loaded, interrupt, threads).run())
 }
 
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// A pool of as many threads as were asked for, or as there are cores; and their number.
+pub(super) fn pool(asked: Option<u16>) -> Result<(rayon::ThreadPool, usize), CliError> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked.map_or_else(cores, usize::from);
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    Ok((built.map_err(|error| CliError::System { what: "threads", reason: error.to_string() })?, threads))
 }
 
 /// One run, with what all its parts need.
