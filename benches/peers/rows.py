@@ -307,7 +307,7 @@ def flow_start(run):
 
 
 def transform(run):
-    """The transform of 2^20 numbers, with the signs before it, against SciPy's DCT of that length."""
+    """The transform of 2^20 numbers into another array, against SciPy's DCT of that length."""
     pgflow, numpy = run.worker("pgflow"), run.worker("numpy")
     jobs = {"pgflow": lambda: pgflow.ask("transform", rounds=9)["seconds"], "SciPy DCT": lambda: numpy.ask("dct", rounds=9)["seconds"]}
     times, spread = alternate(jobs, 7)
