@@ -181,7 +181,8 @@ fn rehearsal_instance(experiment: &Experiment) -> Result<Rehearsal, ProblemError
     let operator = build_operator(&reduced, experiment.factorization, rows, cols, rank)?;
     let data = operator.measure(&target.matrix);
     let noise_adjoint = Some(Matrix::zeros(rows, cols));
-    Ok((Instance { target: Some(target), operator, data, noise_adjoint }, None, whole.measurements as f64 / fewer as f64))
+    let share = whole.measurements as f64 / operator.measurements() as f64;
+    Ok((Instance { target: Some(target), operator, data, noise_adjoint }, None, share))
 }
 
 fn with_measurements(ensemble: Ensemble, count: usize) -> Ensemble {
