@@ -717,3 +717,16 @@ fn a_coherent_target_resolves_to_what_it_says() {
     assert_eq!(coherence(&text), Coherence::Incoherent);
     assert_eq!(coherence(&text.replace("rank = 2", "rank = 2\ncoherence = \"coherent\"")), Coherence::Coherent);
 }
+
+#[test]
+fn methods_for_long_tails_resolve_to_what_they_say() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/long_tail.toml")).unwrap();
+    let method = |overrides: &[&str]| load_text(&text, overrides).experiment.trajectories[0].method.clone();
+    let expected =
+        |method, rtol, atol| Method::Flow(FlowMethod::Tail { method, tolerance: ToleranceSpec { rtol, atol, norm: ErrorNorm::Factors } });
+    assert_eq!(method(&[]), expected(TailMethod::Auto, 1e-7, 0.0));
+    for (name, kind) in [("rkc2", TailMethod::Rkc2), ("exponential", TailMethod::Exponential), ("auto", TailMethod::Auto)] {
+        let written = format!("trajectory[auto].flow.method={name}");
+        assert_eq!(method(&[&written, "trajectory[auto].flow.atol=1e-9"]), expected(kind, 1e-7, 1e-9));
+    }
+}

@@ -30,6 +30,7 @@ fn manifest(directory: &Path, configuration: &str, outcome: Outcome) {
         t: 0.0,
         steps: 0,
         counts: Default::default(),
+        switches: vec![],
         operator_passes: 0,
         cross_check: None,
         error_bound: None,

@@ -32,6 +32,7 @@ fn trajectory(name: &str, outcome: Outcome) -> TrajectoryRecord {
         t: 0.3,
         steps: 3,
         counts: Counts { accepted: 3, rejected: 1, evaluations: 4, dense_evaluations: 2 },
+        switches: vec![],
         operator_passes: 6,
         cross_check: None,
         error_bound: None,

@@ -318,52 +318,6 @@ pub struct TrajectorySpec {
     pub certify: bool,
 }
 
-/// An integrator.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum FlowMethod {
-    /// Adaptive Runge–Kutta.
-    Adaptive {
-        /// The pair.
-        pair: Pair,
-        /// Its tolerances.
-        tolerance: ToleranceSpec,
-    },
-    /// The classical method of order four with a fixed step.
-    Rk4 {
-        /// Its step.
-        step: f64,
-    },
-}
-
-/// An embedded pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pair {
-    /// Dormand–Prince 5(4).
-    Dopri5,
-    /// Dormand–Prince 8(5,3).
-    Dop853,
-}
-
-/// Error control.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ToleranceSpec {
-    /// Relative to the norm.
-    pub rtol: f64,
-    /// Absolute; 0 by default.
-    pub atol: f64,
-    /// In which norm.
-    pub norm: ErrorNorm,
-}
-
-/// In which norm the local error is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorNorm {
-    /// `‖δZ‖_F` against `rtol·max(‖Z_n‖_F, ‖Z_{n+1}‖_F) + atol`.
-    Factors,
-    /// `‖δF Gᵀ + F δGᵀ‖_F` against `rtol·‖FGᵀ‖_F + atol`; does not control the imbalance.
-    Product,
-}
-
 /// One comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComparisonSpec {

@@ -74,6 +74,7 @@ pub(super) fn trajectory(
         t: 0.0,
         steps: 0,
         counts: stepper::Counts::default(),
+        switches: vec![],
         operator_passes: 0,
         cross_check: None,
         error_bound: None,

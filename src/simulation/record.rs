@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::dynamics::State;
 use crate::linalg::Matrix;
-use crate::stepper::Counts;
+use crate::stepper::{Counts, Switch};
 use serde::{Deserialize, Serialize};
 
 /// One row of `trajectories.csv`.
@@ -113,6 +113,8 @@ pub struct TrajectoryRecord {
     pub steps: u64,
     /// Counts of the stepper.
     pub counts: Counts,
+    /// Changes of integrators, of methods that choose between several.
+    pub switches: Vec<Switch>,
     /// Questions to the operator, those of samples included.
     pub operator_passes: u64,
     /// The cross-check, if it ran.

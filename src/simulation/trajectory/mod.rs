@@ -268,7 +268,7 @@ impl Trajectory {
     fn count_into(&self, record: &mut TrajectoryRecord) {
         record.t = self.stepper.t();
         record.steps = self.stepper.step();
-        record.counts = self.stepper.counts();
+        (record.counts, record.switches) = (self.stepper.counts(), self.stepper.switches().to_vec());
         let (limited, accepted) = (self.stepper.stability_limited_steps(), record.counts.accepted);
         // A handful of steps at the limit is how every long run ends; half of them is worth a word.
         if 2 * limited > accepted {

@@ -303,6 +303,7 @@ impl Stepper for ClosedForm {
             dissipation_rate: point.square,
             previous: None,
             drive: None,
+            switches: Vec::new(),
             counts: self.counts,
             memory: point.coordinates.as_slice().to_vec(),
         }
