@@ -5,7 +5,6 @@ mod collect;
 mod cost;
 mod error;
 mod fit;
-mod groups;
 mod plan;
 mod result;
 mod run;

@@ -114,7 +114,6 @@ impl Stepper for RungeKutta {
             counts: self.counts,
             previous: None,
             drive: None,
-            switches: Vec::new(),
             memory,
         }
     }
