@@ -272,3 +272,19 @@ fn every_configuration_of_the_repository_runs() {
         assert_eq!(output.status.code(), Some(0), "{}: {}", path.display(), stderr(&output));
     }
 }
+
+#[test]
+fn the_manifest_and_the_summary_tell_of_switches() {
+    let scratch = Scratch::new();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/long_tail.toml");
+    let output = scratch.pgflow(&["run", config.to_str().unwrap(), "-o", "tail"]);
+    expect_code(&output, 0);
+    let manifest = manifest(&scratch.path("tail"));
+    let switches = |index: usize| manifest["trajectories"][index]["switches"].as_array().unwrap().clone();
+    let first = &switches(0)[0];
+    assert_eq!((first["from"].as_str(), first["to"].as_str()), (Some("dop853"), Some("exponential")));
+    let (t, step, size) = (first["t"].as_f64().unwrap(), first["step"].as_u64().unwrap(), first["step_size"].as_f64().unwrap());
+    assert!(t > 10.0 && t < 200.0 && step > 10 && size > 1.0, "{first}");
+    assert!(switches(1).is_empty() && switches(2).is_empty());
+    assert!(stdout(&output).contains("auto: switched to exponential at t = "), "{}", stdout(&output));
+}

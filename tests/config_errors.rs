@@ -93,7 +93,7 @@ fn bad_overrides_are_named() {
             "in --set … `trajectory[gd].gradient_descent.step` = 0.1 stands twice in the list",
         ),
         ("trajectory[gd].gradient_descent.step=[0.1,50]", "in --set … `trajectory[gd].gradient_descent.step` = 50 is out of range"),
-        ("trajectory[flow].flow.method=rkc2", "in --set … `trajectory[flow].flow.method` = rkc2 is not allowed: "),
+        ("trajectory[flow].flow.method=rkc3", "in --set … `trajectory[flow].flow.method` = rkc3 is not allowed: "),
         ("sensing.gaussian.measurements=10", "in --set … `sensing.gaussian` cannot stand beside `sensing.identity`: choose one"),
         ("record.stop.factor_norm=0", "in --set … `record.stop.factor_norm` = 0 is out of range"),
         ("target.rank=99", "in --set target.rank=99: `target.rank` = 99 is out of range: it must be from 1 to min(rows, cols) = 15"),

@@ -60,10 +60,10 @@ spacing = "log"
 first = 1e-3
 exact_times = true
 snapshots = true
-singular_vectors = 2
 observables = ["imbalance", "loss"]
 [record.stop]
 relative_error = 1e-9
+train_error = 1e-11
 gradient_norm = 1e-10
 factor_norm = 100
 evaluations = 5000
@@ -335,7 +335,7 @@ fn the_quickstart_resolves_to_what_it_says() {
     let expected = Problem::Generated { target: TargetSpec { seed: 7, kind }, sensing: SensingSpec { seed: 7, noise: 0.0, ensemble } };
     assert_eq!(problem, expected);
     assert_eq!((record.horizon, record.samples, record.spacing), (60.0, 200, Spacing::Linear));
-    assert_eq!((record.exact_times, record.snapshots, record.singular_vectors, record.stop), (false, false, 3, Stop::default()));
+    assert_eq!((record.exact_times, record.snapshots, record.stop), (false, false, Stop::default()));
     assert_eq!(record.observables, DEFAULT_COLUMNS);
     let names: Vec<&str> = trajectories.iter().map(|t| t.name.as_str()).collect();
     assert_eq!(names, ["flow", "gd[step=0.1]", "gd[step=0.05]", "gd[step=0.025]"]);
@@ -360,6 +360,7 @@ fn everything_resolves_to_what_it_says() {
     assert_eq!(e.record.observables, ["imbalance", "loss"]);
     let stop = Stop {
         relative_error: Some(1e-9),
+        train_error: Some(1e-11),
         gradient_norm: Some(1e-10),
         factor_norm: Some(100.0),
         evaluations: Some(5000),
@@ -715,4 +716,17 @@ fn a_coherent_target_resolves_to_what_it_says() {
     };
     assert_eq!(coherence(&text), Coherence::Incoherent);
     assert_eq!(coherence(&text.replace("rank = 2", "rank = 2\ncoherence = \"coherent\"")), Coherence::Coherent);
+}
+
+#[test]
+fn methods_for_long_tails_resolve_to_what_they_say() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/long_tail.toml")).unwrap();
+    let method = |overrides: &[&str]| load_text(&text, overrides).experiment.trajectories[0].method.clone();
+    let expected =
+        |method, rtol, atol| Method::Flow(FlowMethod::Tail { method, tolerance: ToleranceSpec { rtol, atol, norm: ErrorNorm::Factors } });
+    assert_eq!(method(&[]), expected(TailMethod::Auto, 1e-7, 0.0));
+    for (name, kind) in [("rkc2", TailMethod::Rkc2), ("exponential", TailMethod::Exponential), ("auto", TailMethod::Auto)] {
+        let written = format!("trajectory[auto].flow.method={name}");
+        assert_eq!(method(&[&written, "trajectory[auto].flow.atol=1e-9"]), expected(kind, 1e-7, 1e-9));
+    }
 }

@@ -44,6 +44,7 @@ fn lab(steps: u32) -> Lab {
     let step = 2.0 / f64::from(steps);
     let stop = Stop {
         relative_error: Some(1e-12),
+        train_error: Some(1e-12),
         gradient_norm: Some(1e-12),
         factor_norm: Some(1e6),
         evaluations: Some(1 << 40),

@@ -60,7 +60,6 @@ fn experiment(problem: Problem) -> Experiment {
             spacing: Spacing::Linear,
             exact_times: false,
             snapshots: false,
-            singular_vectors: 0,
             observables: vec![],
             stop: Stop::default(),
         },

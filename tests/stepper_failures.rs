@@ -5,8 +5,10 @@
 mod stepper_support;
 
 use pgflow::config::{ErrorNorm, FlowMethod, Method, Pair};
-use pgflow::dynamics::{Moment, VectorField};
-use pgflow::stepper::{Failure, StepEvent, Stepper, build};
+use pgflow::dynamics::{Linearisation, Moment, Next, State, VectorField};
+use pgflow::linalg::Matrix;
+use pgflow::sensing::{Answer, Question};
+use pgflow::stepper::{Auto, Failure, StepEvent, Stepper, Tail, build};
 use stepper_support::*;
 
 /// Polls until the stepper fails; the last point.
@@ -82,6 +84,86 @@ fn a_field_that_stops_being_finite_is_approached_and_named() {
             assert_eq!(last.unwrap().t, 0.5, "a fixed step is not tried again");
         }
     }
+}
+
+/// The Jacobian of `ż = z`, or one that is not finite from some point on.
+#[derive(Debug)]
+struct Unit {
+    direction: Vec<f64>,
+    broken_above: f64,
+    broken: bool,
+}
+
+impl Unit {
+    fn new(broken_above: f64) -> Box<Self> {
+        Box::new(Unit { direction: vec![], broken_above, broken: false })
+    }
+}
+
+impl Linearisation for Unit {
+    fn move_to(&mut self, state: &State, _drive: Option<&Matrix>) {
+        self.broken = state.as_slice()[0] > self.broken_above;
+    }
+
+    fn aim(&mut self, direction: &[f64]) -> Next {
+        self.direction = direction.to_vec();
+        Next::Rate
+    }
+
+    fn question(&self) -> Question<'_> {
+        panic!("it answers itself")
+    }
+
+    fn image(&mut self, _answer: Option<&Answer>, out: &mut [f64]) {
+        out.copy_from_slice(&self.direction);
+        if self.broken {
+            out[1] = f64::NAN;
+        }
+    }
+}
+
+/// Every method that needs the Jacobian.
+fn tails(broken_above: f64) -> [Box<dyn Stepper>; 3] {
+    let start = || factors(1.0, 1.0);
+    [
+        Box::new(Tail::rkc2(tolerance(1e-8), start(), 2.0).with_jacobian(Unit::new(broken_above))),
+        Box::new(Tail::exponential(tolerance(1e-8), start(), 2.0).with_jacobian(Unit::new(broken_above))),
+        Box::new(Auto::new(tolerance(1e-8), start(), 2.0).with_jacobian(Unit::new(broken_above))),
+    ]
+}
+
+#[test]
+fn methods_for_long_tails_name_what_is_not_finite() {
+    for bad in [f64::NAN, f64::NEG_INFINITY] {
+        let rate = move |at: Moment, z: &[f64], out: &mut [f64]| {
+            out.copy_from_slice(z);
+            out[1] = if at.t > 0.51 { bad } else { out[1] };
+        };
+        for mut stepper in tails(f64::INFINITY) {
+            let (failure, last) = run_to_failure(&mut *stepper, &mut Field::new(rate));
+            let last = last.unwrap();
+            assert_eq!(failure, Failure::NonFinite);
+            assert!(last.t <= 0.51 && last.t > 0.51 - 1e-13, "{}", last.t);
+            assert_eq!(visited(&*stepper), last, "it stands at the last good point");
+            assert!((last.z[0] - 0.51f64.exp()).abs() < 1e-6, "{}", last.z[0]);
+        }
+    }
+    // A product that is not finite: at once, at the last point.
+    for mut stepper in tails(1.5).into_iter().take(2) {
+        let mut field = Field::new(|_: Moment, z: &[f64], out: &mut [f64]| out.copy_from_slice(z));
+        match run_to_failure_or_end(&mut *stepper, &mut field) {
+            // The stabilised method asks for products now and then only, and may come to the end before.
+            None => assert!(stepper.finished()),
+            Some(failure) => {
+                assert_eq!(failure, Failure::NonFinite);
+                assert!(stepper.state().as_slice()[0] > 1.5 && stepper.state().is_finite());
+            }
+        }
+    }
+}
+
+fn run_to_failure_or_end(stepper: &mut dyn Stepper, field: &mut dyn VectorField) -> Option<Failure> {
+    run(stepper, field).err()
 }
 
 #[test]

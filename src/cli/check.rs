@@ -6,7 +6,7 @@ use super::{exit, experiment, print};
 use crate::config::{Experiment, Factorization, Problem};
 use crate::problem::{Footprint, OperatorKind, build_target, check_room, entry_bytes, footprint, read_instance, target_shape};
 use crate::sensing::available_memory;
-use crate::simulation::{expected_evaluations, recording_times};
+use crate::simulation::{Forecast, expected_evaluations, forecast, recording_times};
 use serde_json::json;
 
 /// Bytes of a number in a table, with its comma.
@@ -45,11 +45,17 @@ struct Estimate {
     passes: u64,
     samples: u64,
     disk: u64,
+    /// How long it will take, if that was asked for.
+    forecast: Option<Forecast>,
 }
 
 pub fn run(arguments: &CheckArguments) -> Result<i32, CliError> {
     let loaded = experiment::load(&arguments.experiment)?;
-    let estimate = Estimate::new(&loaded.experiment, measure(&loaded.experiment)?);
+    let mut estimate = Estimate::new(&loaded.experiment, measure(&loaded.experiment)?);
+    if arguments.calibrate {
+        let (pool, _) = super::run::pool(arguments.threads)?;
+        estimate.forecast = Some(pool.install(|| forecast(&loaded.experiment))?);
+    }
     if arguments.json {
         print(&format!("{:#}\n", estimate.json(&loaded.resolved)))?;
     } else {
@@ -151,6 +157,7 @@ impl Estimate {
             passes,
             samples: trajectories * times,
             disk: table + spectrum + comparison + snapshots,
+            forecast: None,
             size,
         }
     }
@@ -188,6 +195,7 @@ impl Estimate {
             "# operator passes: about {} (trajectories share them; {} samples ride along)\n# disk: at most about {} bytes\n",
             self.passes, self.samples, self.disk
         );
+        text += &self.forecast.as_ref().map(time_text).unwrap_or_default();
         text
     }
 
@@ -210,6 +218,38 @@ impl Estimate {
             "samples": self.samples,
             "disk_bytes": self.disk,
             "trajectories": trajectories,
+            "time": self.forecast.as_ref().map(time_json),
         })
     }
+}
+
+fn time_text(time: &Forecast) -> String {
+    let left_out = match time.left_out {
+        0 => String::new(),
+        count => format!("# {count} trajectories whose steps look at data of their own are not counted in it\n"),
+    };
+    format!(
+        "# time on {} threads: about {:.2} s: ensemble {:.2} s, rounds {:.2} s ({:.3} ms each with all trajectories, {:.3} ms an application to \
+         one point), recording {:.2} s\n{left_out}",
+        time.threads,
+        time.total(),
+        time.drawing,
+        time.rounds,
+        1e3 * time.round,
+        1e3 * time.application,
+        time.recording
+    )
+}
+
+fn time_json(time: &Forecast) -> serde_json::Value {
+    json!({
+        "threads": time.threads,
+        "seconds": time.total(),
+        "drawing": time.drawing,
+        "rounds": time.rounds,
+        "recording": time.recording,
+        "application": time.application,
+        "round": time.round,
+        "left_out": time.left_out,
+    })
 }

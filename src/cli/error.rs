@@ -4,7 +4,7 @@ use super::exit;
 use crate::config::{ConfigError, UnknownTemplate};
 use crate::output::{CheckpointError, OutputError};
 use crate::problem::ProblemError;
-use crate::simulation::SimulationError;
+use crate::simulation::{ForecastError, SimulationError};
 use crate::sweep::SweepError;
 use std::path::PathBuf;
 
@@ -67,6 +67,15 @@ pub enum CliError {
         /// Why.
         reason: String,
     },
+}
+
+impl From<ForecastError> for CliError {
+    fn from(error: ForecastError) -> Self {
+        match error {
+            ForecastError::Problem(error) => CliError::Problem(error),
+            ForecastError::Simulation(error) => CliError::Simulation(error),
+        }
+    }
 }
 
 impl CliError {

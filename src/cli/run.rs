@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::interrupt::Interrupt;
 use super::monitor::Attendant;
 use super::summary::Summary;
-use super::{exit, experiment, print, report};
+use super::{exit, experiment, print};
 use crate::config::{Experiment, Loaded, Problem};
 use crate::dynamics::State;
 use crate::output::{
@@ -15,22 +15,22 @@ use crate::output::{
 use crate::problem::{BuiltProblem, build_instance, initial_state};
 use crate::simulation::{End, RunRecord, SavedRun, Simulation};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 pub fn run(arguments: &RunArguments) -> Result<i32, CliError> {
     let interrupt = Interrupt::install().map_err(|error| CliError::System { what: "signal handlers", reason: error.to_string() })?;
     let loaded = experiment::load(&arguments.experiment)?;
-    let threads = arguments.threads.map_or_else(default_threads, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| CliError::System { what: "threads", reason: error.to_string() })?;
+    let (pool, threads) = pool(arguments.threads)?;
     pool.install(|| Session::new(arguments, &loaded, interrupt, threads).run())
 }
 
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// A pool of as many threads as were asked for, or as there are cores; and their number.
+pub(super) fn pool(asked: Option<u16>) -> Result<(rayon::ThreadPool, usize), CliError> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked.map_or_else(cores, usize::from);
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    Ok((built.map_err(|error| CliError::System { what: "threads", reason: error.to_string() })?, threads))
 }
 
 /// One run, with what all its parts need.
@@ -82,11 +82,8 @@ impl<'a> Session<'a> {
         }
         let record = simulation.record();
         self.write(&directory, &built, &simulation, &record, matches!(end, End::Interrupted(_)))?;
-        // Who interrupts a run does not wait for its report: that comes when it is resumed.
-        let interrupted = matches!(end, End::Interrupted(_));
-        let page = if self.arguments.report && !interrupted { Some(report::figures_and_page(directory.path())?) } else { None };
-        self.report(&record, &directory, page.as_deref())?;
-        if interrupted && !self.arguments.quiet {
+        self.report(&record, &directory)?;
+        if matches!(end, End::Interrupted(_)) && !self.arguments.quiet {
             let _ = writeln!(std::io::stderr(), "interrupted: the same command with --resume goes on from here, to the same bytes");
         }
         Ok(match end {
@@ -110,14 +107,11 @@ impl<'a> Session<'a> {
         if manifest.config_hash != self.configuration || manifest.status != Status::Completed {
             return Ok(None);
         }
-        let page = if self.arguments.report { Some(report::figures_and_page(&self.path())?) } else { None };
         if self.arguments.json {
-            let (directory, page) = (self.path().display().to_string(), page.map(|page| page.display().to_string()));
-            let json = serde_json::json!({ "name": manifest.name, "directory": directory, "finished_already": true, "report": page });
-            print(&format!("{json:#}\n"))?;
+            let directory = self.path().display().to_string();
+            print(&format!("{:#}\n", serde_json::json!({ "name": manifest.name, "directory": directory, "finished_already": true })))?;
         } else if !self.arguments.quiet {
-            let page = page.map(|page| format!("report in {}\n", page.display())).unwrap_or_default();
-            print(&format!("{} has finished already\n{page}", self.path().display()))?;
+            print(&format!("{} has finished already\n", self.path().display()))?;
         }
         Ok(Some(if manifest.is_success() { exit::DONE } else { exit::FAILED }))
     }
@@ -173,7 +167,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn report(&self, record: &RunRecord, directory: &RunDirectory, page: Option<&Path>) -> Result<(), CliError> {
+    fn report(&self, record: &RunRecord, directory: &RunDirectory) -> Result<(), CliError> {
         let summary = Summary::new(record);
         let seconds = self.started.elapsed().as_secs_f64();
         if self.arguments.json {
@@ -181,14 +175,12 @@ impl<'a> Session<'a> {
             json["name"] = self.experiment.name.clone().into();
             json["directory"] = directory.path().display().to_string().into();
             json["seconds"] = seconds.into();
-            json["report"] = page.map(|page| page.display().to_string()).into();
             return print(&format!("{json:#}\n"));
         }
         if self.arguments.quiet {
             return Ok(());
         }
-        let page = page.map(|page| format!("report in {}\n", page.display())).unwrap_or_default();
-        print(&format!("{}results in {} ({seconds:.2} s)\n{page}", summary.text(), directory.path().display()))
+        print(&format!("{}results in {} ({seconds:.2} s)\n", summary.text(), directory.path().display()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a run prints: one line a trajectory, the cross-checks, the fitted orders.
 
 use crate::simulation::{ErrorBound, OrderFit, RunRecord, TrajectoryRecord, fit_orders, sup_deviation};
+use crate::stepper::Switch;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -67,6 +68,9 @@ impl<'a> Summary<'a> {
             if let Some(outcome) = trajectory.outcome.filter(|outcome| !outcome.is_success()) {
                 let _ = writeln!(text, "{}: {outcome}", trajectory.name);
             }
+            if let Some(line) = switches(&trajectory.switches) {
+                let _ = writeln!(text, "{}: {line}", trajectory.name);
+            }
             for warning in &trajectory.warnings {
                 let _ = writeln!(text, "{}: warning: {warning}", trajectory.name);
             }
@@ -117,6 +121,7 @@ impl<'a> Summary<'a> {
             "t": trajectory.t,
             "steps": trajectory.steps,
             "counts": trajectory.counts,
+            "switches": trajectory.switches,
             "operator_passes": trajectory.operator_passes,
             "final": finals,
             "reference": deviation.map(|(reference, _)| reference),
@@ -126,6 +131,17 @@ impl<'a> Summary<'a> {
             "warnings": trajectory.warnings,
         })
     }
+}
+
+/// When a trajectory changed its integrator, in a sentence: the first few times.
+fn switches(switches: &[Switch]) -> Option<String> {
+    const SHOWN: usize = 4;
+    if switches.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = switches.iter().take(SHOWN).map(|s| format!("to {} at t = {:.6} after step {}", s.to, s.t, s.step)).collect();
+    let more = if switches.len() > SHOWN { format!(" and {} times more", switches.len() - SHOWN) } else { String::new() };
+    Some(format!("switched {}{more}", shown.join(", ")))
 }
 
 /// What is known of a flow's numerical error, in a sentence.

@@ -69,6 +69,9 @@ pub struct RunShardArguments {
     /// Cores, 1 to 512 [default: SLURM_CPUS_PER_TASK, or all]; no digit of the results depends on it
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub jobs: Option<u16>,
+    /// Most memory for instances side by side, such as 4G or 500M [default: SLURM_MEM_PER_NODE, or four fifths of what is left]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
     /// Try tasks again that failed before
     #[arg(long)]
     pub retry_failed: bool,
@@ -123,6 +126,21 @@ fn plan_command(arguments: &PlanArguments) -> Result<i32, CliError> {
     Ok(exit::DONE)
 }
 
+/// Bytes: a number, with K, M, G or T for powers of 1000.
+fn size(text: &str) -> Result<u64, String> {
+    let units = [('K', 1), ('M', 2), ('G', 3), ('T', 4)];
+    let unit = units.into_iter().find_map(|(letter, power)| Some((text.strip_suffix(letter)?, 1000_u64.pow(power))));
+    let (number, factor) = unit.unwrap_or((text, 1));
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|&bytes| bytes > 0);
+    bytes.ok_or_else(|| "write a number of bytes, or one with K, M, G or T, such as 4G".into())
+}
+
+/// The memory of this task of a Slurm job, which counts in units of 2²⁰ bytes; 0 stands for the whole machine.
+fn slurm_memory() -> Option<u64> {
+    let per_core = || Some(slurm("SLURM_MEM_PER_CPU")? * slurm("SLURM_CPUS_PER_TASK").unwrap_or(1));
+    slurm("SLURM_MEM_PER_NODE").or_else(per_core).filter(|&units| units > 0).map(|units| (units as u64) << 20)
+}
+
 /// A number from Slurm's environment.
 fn slurm(name: &str) -> Option<usize> {
     std::env::var(name).ok()?.trim().parse().ok()
@@ -142,7 +160,8 @@ fn run_command(arguments: &RunShardArguments) -> Result<i32, CliError> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.map(usize::from).or_else(|| slurm("SLURM_CPUS_PER_TASK")).unwrap_or_else(cores);
     let shard = arguments.shard.or_else(slurm_shard).unwrap_or(Shard::WHOLE);
-    let options = RunOptions { shard, jobs: jobs.clamp(1, 512), retry_failed: arguments.retry_failed };
+    let memory = arguments.memory.or_else(slurm_memory);
+    let options = RunOptions { shard, jobs: jobs.clamp(1, 512), retry_failed: arguments.retry_failed, memory };
     let attendant = Attendant::new(interrupt, arguments.quiet);
     let tally = std::thread::scope(|scope| {
         scope.spawn(|| attendant.tell());
@@ -169,6 +188,9 @@ fn text(tally: &Tally) -> String {
     }
     if tally.failed > 0 {
         text += &format!("; {} FAILED (collect tells why; run --retry-failed tries again)", tally.failed);
+    }
+    if tally.passes > 0 {
+        text += &format!("; {} passes over the measurements answered {} questions", tally.passes, tally.questions);
     }
     if tally.interrupted {
         text += "; interrupted: the same command goes on from here";

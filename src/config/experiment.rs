@@ -266,8 +266,6 @@ pub struct Record {
     pub exact_times: bool,
     /// Whether factors are kept at every sample.
     pub snapshots: bool,
-    /// How many singular vectors of `FGᵀ` are kept of each side at every sample.
-    pub singular_vectors: usize,
     /// Names of the columns, in order, `default` expanded.
     pub observables: Vec<String>,
     /// When to stop early.
@@ -291,6 +289,8 @@ pub enum Spacing {
 pub struct Stop {
     /// Converged when `‖R‖_F/‖Y‖_F` is at most this.
     pub relative_error: Option<f64>,
+    /// Converged when `‖A(FGᵀ) − y‖/‖y‖` is at most this.
+    pub train_error: Option<f64>,
     /// Converged when `‖∇f‖_F` is at most this.
     pub gradient_norm: Option<f64>,
     /// Diverged when `‖Z‖_F` exceeds this.
@@ -316,52 +316,6 @@ pub struct TrajectorySpec {
     pub cross_check: Option<f64>,
     /// Whether the numerical error of the flow is bounded.
     pub certify: bool,
-}
-
-/// An integrator.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum FlowMethod {
-    /// Adaptive Runge–Kutta.
-    Adaptive {
-        /// The pair.
-        pair: Pair,
-        /// Its tolerances.
-        tolerance: ToleranceSpec,
-    },
-    /// The classical method of order four with a fixed step.
-    Rk4 {
-        /// Its step.
-        step: f64,
-    },
-}
-
-/// An embedded pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pair {
-    /// Dormand–Prince 5(4).
-    Dopri5,
-    /// Dormand–Prince 8(5,3).
-    Dop853,
-}
-
-/// Error control.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ToleranceSpec {
-    /// Relative to the norm.
-    pub rtol: f64,
-    /// Absolute; 0 by default.
-    pub atol: f64,
-    /// In which norm.
-    pub norm: ErrorNorm,
-}
-
-/// In which norm the local error is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorNorm {
-    /// `‖δZ‖_F` against `rtol·max(‖Z_n‖_F, ‖Z_{n+1}‖_F) + atol`.
-    Factors,
-    /// `‖δF Gᵀ + F δGᵀ‖_F` against `rtol·‖FGᵀ‖_F + atol`; does not control the imbalance.
-    Product,
 }
 
 /// One comparison.

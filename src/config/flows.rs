@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FlowTable {
-    /// The integrator: adaptive pairs of order 5 or 8, or the classical method of order 4 with a fixed step.
+    /// The integrator: adaptive pairs of order 5 or 8; for long horizons a stabilised method of order 2 (rkc2), an exponential one of order
+    /// 4, or auto, which is dop853 until stability limits it and the exponential one then; or the classical method of order 4 with a fixed
+    /// step.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "dop853"))]
     pub method: Key<MethodName>,
@@ -39,6 +41,9 @@ pub(super) struct FlowTable {
 pub(super) enum MethodName {
     Dopri5,
     Dop853,
+    Rkc2,
+    Exponential,
+    Auto,
     Rk4,
 }
 

@@ -1,6 +1,6 @@
 //! How trajectories of a validated experiment advance, and what disturbs them.
 
-use super::experiment::FlowMethod;
+use super::integrator::FlowMethod;
 use std::path::PathBuf;
 
 /// How a trajectory advances.

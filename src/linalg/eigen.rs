@@ -27,21 +27,16 @@ pub fn symmetric_eigen(s: &Matrix) -> Result<SymmetricEigen, DecompositionError>
     assert_eq!(s.nrows(), s.ncols(), "a symmetric matrix is square");
     let scaled = Scaled::of(View::of(s))?;
     let mut vectors = Matrix::zeros(s.nrows(), s.nrows());
-    let values = decompose(&scaled.matrix, Some(&mut vectors))?;
+    let values = decompose(&scaled.matrix, &mut vectors)?;
     Ok(SymmetricEigen { values: values.into_iter().map(|x| scaled.restore(x)).collect(), vectors })
 }
 
-/// Eigenvalues, ascending, of a finite symmetric matrix whose entries are of moderate size.
-pub(super) fn eigenvalues_of_scaled(s: &Matrix) -> Result<Vec<f64>, DecompositionError> {
-    decompose(s, None)
-}
-
-fn decompose(s: &Matrix, vectors: Option<&mut Matrix>) -> Result<Vec<f64>, DecompositionError> {
+fn decompose(s: &Matrix, vectors: &mut Matrix) -> Result<Vec<f64>, DecompositionError> {
     let n = s.nrows();
     let mut values = vec![0.0; n];
-    let want = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
+    let want = ComputeEigenvectors::Yes;
     let mut memory = MemBuffer::new(self_adjoint_evd_scratch::<f64>(n, want, Par::Seq, Default::default()));
-    let vectors = vectors.map(|v| MatMut::from_column_major_slice_mut(v.as_mut_slice(), n, n));
+    let vectors = Some(MatMut::from_column_major_slice_mut(vectors.as_mut_slice(), n, n));
     let stack = MemStack::new(&mut memory);
     self_adjoint_evd(View::of(s).as_faer(), DiagMut::from_slice_mut(&mut values), vectors, Par::Seq, stack, Default::default())
         .map_err(|_| DecompositionError::NoConvergence)?;

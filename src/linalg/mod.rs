@@ -7,8 +7,10 @@
 
 mod cholesky;
 mod eigen;
+mod extreme;
 mod lanczos;
 mod norms;
+mod phi;
 mod principal_angles;
 mod product;
 mod qr;
@@ -21,6 +23,7 @@ pub use cholesky::{cholesky, solve_lower_triangular};
 pub use eigen::{SymmetricEigen, symmetric_eigen};
 pub use lanczos::{Estimate, Extremes, Lanczos};
 pub use norms::{frobenius, frobenius_squared, inner, largest, operator_norm, operator_norm_symmetric};
+pub use phi::phi_functions;
 pub use principal_angles::largest_principal_angle_sine;
 pub use product::{Form, multiply, multiply_add_into, multiply_into};
 pub use qr::thin_qr;

@@ -5,8 +5,9 @@ use super::{
     signal, spectrum,
 };
 use crate::dynamics::State;
-use crate::linalg::{Matrix, ThinSvd};
+use crate::linalg::Matrix;
 use crate::problem::Instance;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A family of observables that are computed together.
@@ -86,7 +87,7 @@ const FAMILIES: [(&[&str], Build); 14] = [
     (&rip::COLUMNS, |_, _, _| Box::new(rip::RipError)),
     (&energy::COLUMNS, |_, _, _| Box::new(energy::EnergyDefect::default())),
     (&signal::COLUMNS, |_, _, _| Box::new(signal::Signal)),
-    (&perturbation::COLUMNS, |_, _, motion| Box::new(perturbation::Perturbation { motion })),
+    (&perturbation::COLUMNS, |instance, _, motion| Box::new(perturbation::Perturbation::new(instance, motion))),
     (&perturbation::INTEGRAL, |_, _, _| Box::new(perturbation::PerturbationIntegral)),
     (&curvature::COLUMNS, |_, _, _| Box::new(curvature::CurvatureColumns)),
     (&adaptive_subspace::COLUMNS, |instance, initial, motion| {
@@ -111,6 +112,14 @@ struct Active {
     observer: Box<dyn Observer>,
     /// For each of the family's columns, where it stands in the row, if it was asked for.
     places: Vec<Option<usize>>,
+}
+
+impl Active {
+    fn observe(&mut self, sample: &Sample<'_>, shared: &Shared) -> Vec<Option<f64>> {
+        let mut values = vec![None; self.places.len()];
+        self.observer.observe(sample, shared, &mut values);
+        values
+    }
 }
 
 impl Observers {
@@ -185,8 +194,11 @@ impl Observers {
         curvature::COLUMNS.map(|name| self.columns.iter().position(|column| column == name))
     }
 
-    /// Where its column stands.
+    /// Where its column stands; `None` also for a method that has no such integral.
     pub fn integral_column(&self) -> Option<usize> {
+        if self.motion == Motion::Other {
+            return None;
+        }
         self.columns.iter().position(|column| perturbation::INTEGRAL.contains(&column.as_str()))
     }
 
@@ -200,20 +212,21 @@ impl Observers {
         &self.columns
     }
 
-    /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the singular value decomposition of `FGᵀ`,
-    /// if the state is finite.
-    pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<ThinSvd>) {
+    /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the singular values of `FGᵀ`,
+    /// descending, if the state is finite.
+    pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<Vec<f64>>) {
         let (mut row, shared) = (vec![None; self.columns.len()], Shared::default());
-        for family in &mut self.families {
-            let mut values = vec![None; family.places.len()];
-            family.observer.observe(sample, &shared, &mut values);
+        // The spectrum, which takes longest, beside the families.
+        let observed = || self.families.par_iter_mut().with_max_len(1).map(|family| family.observe(sample, &shared)).collect::<Vec<_>>();
+        let (_, observed) = rayon::join(|| shared.product_svd(sample).is_some(), observed);
+        for (family, values) in self.families.iter().zip(observed) {
             for (place, value) in family.places.iter().zip(values) {
                 if let Some(place) = place {
                     row[*place] = value.filter(|x| x.is_finite());
                 }
             }
         }
-        (row, shared.into_product_svd(sample))
+        (row, shared.product_svd(sample).map(|svd| svd.values.clone()))
     }
 
     /// Whether some family follows every step.

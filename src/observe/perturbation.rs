@@ -11,7 +11,11 @@
 use super::symmetric_path::SymmetricStepPath;
 use super::{Observer, Sample, Shared};
 use crate::config::Method;
-use crate::linalg::{Form, Matrix, ThinSvd, largest, multiply, operator_norm, operator_norm_symmetric, thin_svd};
+use crate::linalg::{
+    Form, Matrix, ThinSvd, cholesky, largest, multiply, operator_norm, operator_norm_symmetric, solve_lower_triangular, symmetrise,
+    thin_svd,
+};
+use crate::problem::Instance;
 
 pub(super) const COLUMNS: [&str; 7] = [
     "perturbation",
@@ -85,7 +89,17 @@ pub struct StepPath<'a> {
     /// `N_k`
     drive: &'a Matrix,
     motion: Motion,
-    svd: ThinSvd,
+    /// `‖N_k‖_op`
+    reach: f64,
+    path: Path,
+}
+
+/// How the product moves.
+enum Path {
+    /// As a polynomial in `s`, `X(s) − X_k = s·linear + s²·quadratic`: `(NG) Gᵀ + F (NᵀF)ᵀ` and `(NG)(NᵀF)ᵀ`.
+    Euler { linear: Matrix, quadratic: Matrix },
+    /// By the singular vectors of `N_k`.
+    Exponential(ThinSvd),
 }
 
 impl<'a> StepPath<'a> {
@@ -96,14 +110,18 @@ impl<'a> StepPath<'a> {
             Motion::Stochastic(_) => sample.drive?.matrix,
             _ => &sample.answer.matrix,
         };
-        let svd = thin_svd(drive).ok()?;
-        let largest = svd.values.first().copied()?;
-        match motion {
-            Motion::Descent(step) | Motion::Stochastic(step) if step * largest < 1.0 => {}
-            Motion::Exponential(_) => {}
+        let reach = operator_norm(drive);
+        let path = match motion {
+            Motion::Descent(step) | Motion::Stochastic(step) if step * reach < 1.0 => {
+                let (f, g) = (sample.state.left(), sample.state.right());
+                let (df, dg) = (multiply(Form::Plain, drive, g), multiply(Form::LeftTransposed, drive, f));
+                let linear = multiply(Form::RightTransposed, &df, g) + multiply(Form::RightTransposed, f, &dg);
+                Path::Euler { linear, quadratic: multiply(Form::RightTransposed, &df, &dg) }
+            }
+            Motion::Exponential(_) => Path::Exponential(thin_svd(drive).ok()?),
             _ => return None,
-        }
-        Some(StepPath { sample, residual: sample.residual?, drive, motion, svd })
+        };
+        Some(StepPath { sample, residual: sample.residual?, drive, motion, reach, path })
     }
 
     /// `η`.
@@ -111,51 +129,41 @@ impl<'a> StepPath<'a> {
         self.motion.step().unwrap_or(0.0)
     }
 
-    /// `A diag(w(σ)) Bᵀ` with the singular vectors of `N_k`.
-    fn spectral(&self, a: &Matrix, b: &Matrix, weight: impl Fn(f64) -> f64) -> Matrix {
-        let weighted = Matrix::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)] * weight(self.svd.values[j]));
-        multiply(Form::RightTransposed, &weighted, b)
-    }
-
     /// `R_k − R(s)`.
     fn motion(&self, s: f64) -> Matrix {
+        let svd = match &self.path {
+            Path::Euler { linear, quadratic } => {
+                return linear.zip_map(quadratic, |linear, quadratic| s * (linear + s * quadratic));
+            }
+            Path::Exponential(svd) => svd,
+        };
+        // A diag(w(σ)) Bᵀ
+        let spectral = |a: &Matrix, b: &Matrix, weight: &dyn Fn(f64) -> f64| {
+            let weighted = Matrix::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)] * weight(svd.values[j]));
+            multiply(Form::RightTransposed, &weighted, b)
+        };
         let (f, g) = (self.sample.state.left(), self.sample.state.right());
-        match self.motion {
-            Motion::Exponential(_) => {
-                let (p, q) = (&self.svd.left, &self.svd.right);
-                let cosh_less_one = |sigma: f64| 2.0 * (0.5 * s * sigma).sinh().powi(2);
-                let sinh = |sigma: f64| (s * sigma).sinh();
-                let df =
-                    multiply(Form::Plain, &self.spectral(p, p, cosh_less_one), f) + multiply(Form::Plain, &self.spectral(p, q, sinh), g);
-                let dg =
-                    multiply(Form::Plain, &self.spectral(q, q, cosh_less_one), g) + multiply(Form::Plain, &self.spectral(q, p, sinh), f);
-                multiply(Form::RightTransposed, &df, g)
-                    + multiply(Form::RightTransposed, f, &dg)
-                    + multiply(Form::RightTransposed, &df, &dg)
-            }
-            _ => {
-                let n = self.drive;
-                let (df, dg) = (multiply(Form::Plain, n, g) * s, multiply(Form::LeftTransposed, n, f) * s);
-                multiply(Form::RightTransposed, &df, g)
-                    + multiply(Form::RightTransposed, f, &dg)
-                    + multiply(Form::RightTransposed, &df, &dg)
-            }
-        }
+        let (p, q) = (&svd.left, &svd.right);
+        let cosh_less_one = |sigma: f64| 2.0 * (0.5 * s * sigma).sinh().powi(2);
+        let sinh = |sigma: f64| (s * sigma).sinh();
+        let df = multiply(Form::Plain, &spectral(p, p, &cosh_less_one), f) + multiply(Form::Plain, &spectral(p, q, &sinh), g);
+        let dg = multiply(Form::Plain, &spectral(q, q, &cosh_less_one), g) + multiply(Form::Plain, &spectral(q, p, &sinh), f);
+        multiply(Form::RightTransposed, &df, g) + multiply(Form::RightTransposed, f, &dg) + multiply(Form::RightTransposed, &df, &dg)
     }
 
-    /// `𝓔(s)`, `(m+n) × (m+n)`, symmetric.
+    /// `𝓔(s)`, `(m+n) × (m+n)`, symmetric. Not a number where `I − s²NNᵀ` is not positive definite to working precision.
     pub fn perturbation(&self, s: f64) -> Matrix {
         let n = self.drive;
         let (rows, cols) = n.shape();
         // N − R(s) = (N − R_k) + (R_k − R(s)).
         let mut shared = n - self.residual + self.motion(s);
         let mut lifted = Matrix::zeros(rows + cols, rows + cols);
-        if let Motion::Descent(_) | Motion::Stochastic(_) = self.motion {
-            // N(I − s²NᵀN)^{-1} − N and −sNNᵀ(I − s²NNᵀ)^{-1} by the singular values of N.
-            shared += self.spectral(&self.svd.left, &self.svd.right, |sigma| sigma * (s * sigma).powi(2) / (1.0 - (s * sigma).powi(2)));
-            let diagonal = |sigma: f64| -s * sigma * sigma / (1.0 - (s * sigma).powi(2));
-            lifted.view_mut((0, 0), (rows, rows)).copy_from(&self.spectral(&self.svd.left, &self.svd.left, diagonal));
-            lifted.view_mut((rows, rows), (cols, cols)).copy_from(&self.spectral(&self.svd.right, &self.svd.right, diagonal));
+        if let Path::Euler { .. } = self.path {
+            // Nᵀ(I − s²NNᵀ)⁻¹N and N(I − s²NᵀN)⁻¹Nᵀ; by the former N(I − s²NᵀN)⁻¹ − N = s²N Nᵀ(I − s²NNᵀ)⁻¹N, without cancellation.
+            let (right, left) = (inside(n, s), inside(&n.transpose(), s));
+            shared += multiply(Form::Plain, n, &right) * (s * s);
+            lifted.view_mut((0, 0), (rows, rows)).copy_from(&(left * -s));
+            lifted.view_mut((rows, rows), (cols, cols)).copy_from(&(right * -s));
         }
         lifted.view_mut((0, rows), (rows, cols)).copy_from(&shared);
         lifted.view_mut((rows, 0), (cols, rows)).copy_from(&shared.transpose());
@@ -164,34 +172,38 @@ impl<'a> StepPath<'a> {
 
     /// `‖𝓔(s)‖_op`.
     pub fn norm(&self, s: f64) -> f64 {
-        match self.motion {
-            Motion::Descent(_) | Motion::Stochastic(_) if s > 0.0 => operator_norm_symmetric(&self.perturbation(s)),
+        match self.path {
+            Path::Euler { .. } if s > 0.0 => operator_norm_symmetric(&self.perturbation(s)),
+            _ if s == 0.0 => operator_norm(&(self.drive - self.residual)),
             _ => operator_norm(&(self.drive - self.residual + self.motion(s))),
         }
     }
 
     /// The largest norms over the step.
-    fn budget(&self, noise: &Matrix) -> Budget {
+    fn budget(&self, known: &Known) -> Budget {
         let step = self.step();
-        let points = [0.0, 0.5 * step, step];
-        let reach = self.svd.values.first().copied().unwrap_or(0.0);
-        let discretisation = match self.motion {
-            Motion::Descent(_) | Motion::Stochastic(_) => step * reach * reach / (1.0 - step * reach),
-            _ => 0.0,
+        let discretisation = match self.path {
+            Path::Euler { .. } => step * self.reach * self.reach / (1.0 - step * self.reach),
+            Path::Exponential(_) => 0.0,
         };
         // Measurements of the step's own have their own noise, and nothing is sampled from the instance's.
-        let (whole, noise) = match self.sample.drive.and_then(|drive| drive.noise) {
-            Some(own) => (self.drive, own),
-            None => (&self.sample.answer.matrix, noise),
+        let own = self.sample.drive.and_then(|drive| drive.noise);
+        let whole = if own.is_some() { self.drive } else { &self.sample.answer.matrix };
+        let (measurement, noise) = match own {
+            Some(own) => (operator_norm(&(whole - self.residual - own)), operator_norm(own)),
+            None => (known.measurement, known.noise),
         };
+        let sampled = !std::ptr::eq(whole, self.drive);
+        // Without noise 𝓔(0) is what the measurements make of the residual.
+        let first = if noise == 0.0 && !sampled { measurement } else { self.norm(0.0) };
         Budget {
-            total: Some(largest(points.iter().map(|&s| self.norm(s)))),
-            measurement: operator_norm(&(whole - self.residual - noise)),
-            noise: operator_norm(noise),
-            motion: largest(points[1..].iter().map(|&s| operator_norm(&self.motion(s)))),
+            total: Some(largest([first, self.norm(0.5 * step), self.norm(step)])),
+            measurement,
+            noise,
+            motion: largest([0.5 * step, step].map(|s| operator_norm(&self.motion(s)))),
             discretisation,
             imposed: 0.0,
-            sampling: if std::ptr::eq(whole, self.drive) { 0.0 } else { operator_norm(&(self.drive - whole)) },
+            sampling: if sampled { operator_norm(&(self.drive - whole)) } else { 0.0 },
         }
     }
 
@@ -202,20 +214,53 @@ impl<'a> StepPath<'a> {
     }
 }
 
+/// `Nᵀ(I − s²NNᵀ)⁻¹N = WᵀW` with `W = L⁻¹N`, `LLᵀ = I − s²NNᵀ`: symmetric to the last bit. NaN where there is no `L`.
+fn inside(n: &Matrix, s: f64) -> Matrix {
+    let mut metric = multiply(Form::RightTransposed, n, n) * (-s * s);
+    (0..metric.nrows()).for_each(|i| metric[(i, i)] += 1.0);
+    let Ok(lower) = cholesky(&metric) else { return Matrix::from_element(n.ncols(), n.ncols(), f64::NAN) };
+    let mut half = n.clone();
+    solve_lower_triangular(&lower, &mut half);
+    let mut out = multiply(Form::LeftTransposed, &half, &half);
+    symmetrise(&mut out);
+    out
+}
+
+/// Norms at a sample that do not depend on how the trajectory moves.
+struct Known {
+    /// `‖(A*A − I)(R)‖_op`
+    measurement: f64,
+    /// `‖A*(e)‖_op`
+    noise: f64,
+}
+
 /// The perturbation's norms at a sample; `None` where they are not defined.
 pub fn budget(sample: &Sample<'_>, motion: Motion) -> Option<Budget> {
-    let (residual, noise) = (sample.residual?, sample.instance.noise_adjoint.as_ref()?);
+    budget_with(sample, motion, &Shared::default(), noise_norm(sample.instance)?)
+}
+
+/// `‖A*(e)‖_op`, where the noise is known.
+fn noise_norm(instance: &Instance) -> Option<f64> {
+    instance.noise_adjoint.as_ref().map(operator_norm)
+}
+
+fn budget_with(sample: &Sample<'_>, motion: Motion, shared: &Shared, noise: f64) -> Option<Budget> {
+    let (residual, adjoint) = (sample.residual?, sample.instance.noise_adjoint.as_ref()?);
     if motion != Motion::Flow && sample.state.shape().is_symmetric() {
-        return Some(SymmetricStepPath::new(sample, motion)?.budget(noise));
+        return Some(SymmetricStepPath::new(sample, motion)?.budget(adjoint));
     }
+    let known = Known { measurement: shared.measurement_error(sample)?, noise };
     if motion != Motion::Flow {
-        return Some(StepPath::new(sample, motion)?.budget(noise));
+        return Some(StepPath::new(sample, motion)?.budget(&known));
     }
-    let measured = &sample.answer.matrix - residual;
+    let total = match sample.imposed {
+        None if noise == 0.0 => Some(known.measurement),
+        _ => total(sample, &(&sample.answer.matrix - residual)),
+    };
     Some(Budget {
-        total: total(sample, &measured),
-        measurement: operator_norm(&(&measured - noise)),
-        noise: operator_norm(noise),
+        total,
+        measurement: known.measurement,
+        noise,
         motion: 0.0,
         discretisation: 0.0,
         imposed: sample.imposed.map_or(0.0, |blocks| blocks.norm()),
@@ -237,7 +282,15 @@ pub fn flow_norm(sample: &Sample<'_>) -> Option<f64> {
 
 /// The norms of the perturbation and of its parts.
 pub(super) struct Perturbation {
-    pub motion: Motion,
+    motion: Motion,
+    /// `‖A*(e)‖_op`, the same at every sample.
+    noise: Option<f64>,
+}
+
+impl Perturbation {
+    pub fn new(instance: &Instance, motion: Motion) -> Self {
+        Perturbation { motion, noise: noise_norm(instance) }
+    }
 }
 
 impl Observer for Perturbation {
@@ -245,8 +298,8 @@ impl Observer for Perturbation {
         &COLUMNS
     }
 
-    fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
-        let Some(budget) = budget(sample, self.motion) else { return };
+    fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
+        let Some(budget) = self.noise.and_then(|noise| budget_with(sample, self.motion, shared, noise)) else { return };
         let values = [budget.measurement, budget.noise, budget.motion, budget.discretisation, budget.imposed, budget.sampling];
         row[0] = budget.total;
         row[1..].iter_mut().zip(values).for_each(|(cell, value)| *cell = Some(value));

@@ -1,7 +1,6 @@
 //! How far the measurements are from an isometry at the current residual.
 
 use super::{Observer, Sample, Shared};
-use crate::linalg::operator_norm;
 
 pub(super) const COLUMNS: [&str; 1] = ["rip_error"];
 
@@ -13,9 +12,7 @@ impl Observer for RipError {
         &COLUMNS
     }
 
-    fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
-        let (Some(residual), Some(noise)) = (sample.residual, &sample.instance.noise_adjoint) else { return };
-        // N − R first: with small noise they are the two close ones.
-        row[0] = Some(operator_norm(&(&sample.answer.matrix - residual - noise)));
+    fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
+        row[0] = shared.measurement_error(sample);
     }
 }

@@ -1,10 +1,10 @@
 //! What observers look at.
 
 use crate::dynamics::{Blocks, Drive, State};
-use crate::linalg::{Matrix, ThinSvd, thin_svd, thin_svd_of_product};
+use crate::linalg::{Matrix, ThinSvd, operator_norm, thin_svd, thin_svd_of_product};
 use crate::problem::Instance;
 use crate::sensing::Answer;
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// A recorded point of a trajectory, with everything that was computed there.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,8 @@ pub struct Sample<'a> {
 /// What several families need of one sample: computed by the first that asks, then kept until the sample is done.
 #[derive(Debug, Default)]
 pub struct Shared {
-    product_svd: OnceCell<Option<ThinSvd>>,
+    product_svd: OnceLock<Option<ThinSvd>>,
+    measurement_error: OnceLock<Option<f64>>,
 }
 
 impl Shared {
@@ -41,9 +42,13 @@ impl Shared {
         self.product_svd.get_or_init(|| product_svd(sample.state)).as_ref()
     }
 
-    /// The same, handed over when the sample is done.
-    pub fn into_product_svd(self, sample: &Sample<'_>) -> Option<ThinSvd> {
-        self.product_svd.into_inner().unwrap_or_else(|| product_svd(sample.state))
+    /// `‖(A*A − I)(R)‖_op = ‖N − R − A*(e)‖_op`; `None` without a target.
+    pub fn measurement_error(&self, sample: &Sample<'_>) -> Option<f64> {
+        *self.measurement_error.get_or_init(|| {
+            let (residual, noise) = (sample.residual?, sample.instance.noise_adjoint.as_ref()?);
+            // N − R first: with small noise they are the two close ones.
+            Some(operator_norm(&(&sample.answer.matrix - residual - noise)))
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Digest, OutputError, provenance, write_atomically};
 use crate::linalg::Matrix;
 use crate::problem::Instance;
 use crate::simulation::{CrossCheck, ErrorBound, Outcome, RunRecord, TrajectoryRecord};
+use crate::stepper::Switch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -188,6 +189,9 @@ pub struct TrajectorySummary {
     pub evaluations: u64,
     /// Evaluations for interpolants.
     pub dense_evaluations: u64,
+    /// Changes of integrators: when, after how many steps, from which to which, and the size of the last step before it.
+    #[serde(default)]
+    pub switches: Vec<Switch>,
     /// Questions about all the data to the operator, those of samples included.
     pub operator_passes: u64,
     /// Wall-clock seconds from the run's beginning to this trajectory's end: trajectories in lockstep share their passes. Null if it did not end.
@@ -215,6 +219,7 @@ impl From<&TrajectoryRecord> for TrajectorySummary {
             rejected: record.counts.rejected,
             evaluations: record.counts.evaluations,
             dense_evaluations: record.counts.dense_evaluations,
+            switches: record.switches.clone(),
             operator_passes: record.operator_passes,
             seconds: None,
             cross_check: record.cross_check.as_ref().map(CrossCheckSummary::from),

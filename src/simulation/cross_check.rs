@@ -4,7 +4,6 @@ use super::driver::Monitor;
 use super::field::field;
 use super::record::CrossCheck;
 use super::trajectory::Trajectory;
-use crate::config::FlowMethod;
 use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::linalg::{Matrix, frobenius};
 use crate::problem::Instance;
@@ -79,10 +78,8 @@ pub(super) fn run(instance: &Instance, trajectory: &Trajectory, horizon: f64, to
     let mut stops: Vec<(f64, bool, &State)> = points.at_recording_times.iter().map(|(t, state)| (*t, false, state)).collect();
     stops.extend(points.at_step_ends.iter().map(|(t, state)| (*t, true, state)));
     stops.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let rtol = match trajectory.spec.method.integrator() {
-        Some(FlowMethod::Adaptive { tolerance, .. }) => (tolerance.rtol / 10.0).max(1e-14),
-        _ => FIXED_STEP_TOLERANCE,
-    };
+    let tolerance_of_flow = trajectory.spec.method.integrator().and_then(|integrator| integrator.tolerance());
+    let rtol = tolerance_of_flow.map_or(FIXED_STEP_TOLERANCE, |tolerance| (tolerance.rtol / 10.0).max(1e-14));
     let (rows, cols) = instance.operator.shape();
     let shape = trajectory.initial.shape();
     let Ok(field) = field(&trajectory.spec.method, instance, shape, horizon, instance.operator.offers_products()) else {

@@ -7,7 +7,7 @@ use crate::linalg::largest;
 use crate::theory::{CurvatureAt, DefectUntil, deviation_bound, envelopes, first_order_estimate, gauss_newton_bound, product_bound};
 use serde::{Deserialize, Serialize};
 
-/// Where inside a step the defect of a dense output is sampled, as fractions of the step. It vanishes at both ends.
+/// Where inside a step the defect of a dense output is sampled, as fractions of the step. A plain flow's vanishes at both ends.
 pub(super) const CERTIFICATE_NODES: [f64; 7] = [0.06, 0.18, 0.31, 0.5, 0.69, 0.82, 0.94];
 
 /// By what factor a sampled defect is raised, for what lies between the nodes.

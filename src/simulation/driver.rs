@@ -9,7 +9,7 @@ use super::trajectory::{SavedTrajectory, Shared, Trajectory};
 use super::{Outcome, cross_check};
 use crate::config::Experiment;
 use crate::dynamics::State;
-use crate::linalg::{Lanczos, frobenius};
+use crate::linalg::{Lanczos, Matrix, frobenius};
 use crate::observe::ObserveError;
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace, normal_operator_norm};
@@ -124,6 +124,7 @@ pub struct Simulation<'a> {
     answers: Vec<Answer>,
     work: Workspace,
     target_norm: Option<f64>,
+    data_norm: f64,
     /// Of the data and the initial states: what a saved run must agree with.
     fingerprint: u64,
     /// For each trajectory, when it ended.
@@ -131,6 +132,8 @@ pub struct Simulation<'a> {
     seconds_before: f64,
     started: Instant,
     normal_norm: OnceLock<f64>,
+    passes: u64,
+    answered: u64,
 }
 
 impl<'a> Simulation<'a> {
@@ -162,11 +165,14 @@ impl<'a> Simulation<'a> {
             answers: vec![],
             work: instance.operator.workspace(),
             target_norm: instance.target.as_ref().map(|target| frobenius(&target.matrix)),
+            data_norm: frobenius(&Matrix::from_column_slice(instance.data.len(), 1, &instance.data)),
             fingerprint,
             ended_after: vec![None; specs.len()],
             seconds_before: 0.0,
             started: Instant::now(),
             normal_norm: OnceLock::new(),
+            passes: 0,
+            answered: 0,
         })
     }
 
@@ -237,7 +243,8 @@ impl<'a> Simulation<'a> {
     fn advance(&mut self, hold: bool) {
         let out_of_time = self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit);
         let stop = &self.experiment.record.stop;
-        let shared = Shared { instance: self.instance, target_norm: self.target_norm, stop, out_of_time, hold };
+        let (target_norm, data_norm) = (self.target_norm, self.data_norm);
+        let shared = Shared { instance: self.instance, target_norm, data_norm, stop, out_of_time, hold };
         let answers = self.answers.as_slice();
         self.trajectories.par_iter_mut().with_max_len(1).for_each(|trajectory| {
             let mine = std::mem::take(&mut trajectory.questions);
@@ -254,9 +261,13 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Answers all questions, in groups of at most [`BATCH`].
+    /// Answers all questions, in equal groups of at most [`BATCH`]: a full one and a rest of one would take longer.
     fn answer(&mut self, total: usize) {
         let (rows, cols) = self.instance.operator.shape();
+        let groups = total.div_ceil(BATCH).max(1);
+        let size = total.div_ceil(groups);
+        self.passes += total.div_ceil(size.max(1)) as u64;
+        self.answered += total as u64;
         while self.answers.len() < total {
             self.answers.push(Answer::new(rows, cols));
         }
@@ -265,7 +276,7 @@ impl<'a> Simulation<'a> {
         let questions = self.trajectories.iter().flat_map(|trajectory| (0..trajectory.questions.len()).map(|i| trajectory.question(i)));
         for (index, question) in questions.enumerate() {
             group.push(question);
-            if group.is_full() || index + 1 == total {
+            if group.len() == size || index + 1 == total {
                 let (now, later) = answers.split_at_mut(group.len());
                 self.instance.operator.answer(&self.instance.data, &group, now, &mut self.work);
                 answers = later;
@@ -304,6 +315,12 @@ impl<'a> Simulation<'a> {
             seconds: self.seconds(),
             ended_after: self.ended_after.clone(),
         }
+    }
+
+    /// Applications of the operator to batches of questions, since this simulation was set up, and the questions that they answered. What steps with
+    /// data of their own, cross-checks and norms of the operator take comes on top.
+    pub fn passes(&self) -> (u64, u64) {
+        (self.passes, self.answered)
     }
 
     /// For each trajectory the wall-clock seconds from the run's beginning to its end (trajectories in lockstep share their passes), if it

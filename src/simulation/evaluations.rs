@@ -1,7 +1,7 @@
 //! How many evaluations of a field a trajectory will need.
 
 use super::number_of_steps;
-use crate::config::{FlowMethod, Law, Method, Pair};
+use crate::config::{FlowMethod, Law, Method, Pair, TailMethod};
 
 /// Units of `σ₁t` for which accuracy limits the steps.
 const TRANSIENT: f64 = 60.0;
@@ -31,7 +31,19 @@ pub fn expected_evaluations(method: &Method, horizon: f64, largest: f64) -> (u64
             let restarts = jumps(method, horizon) * if pair == Pair::Dop853 { 13.0 } else { 7.0 };
             ((stable * pace + transient + restarts) as u64, false)
         }
+        Some(FlowMethod::Tail { method, tolerance }) => (tail(method, tolerance.rtol, horizon * largest) as u64, false),
     }
+}
+
+/// The same for methods for long tails, whose step grows with time: evaluations by accuracy at rtol = 1e-9, and its order, then about as
+/// many for each doubling.
+fn tail(method: TailMethod, rtol: f64, pace: f64) -> f64 {
+    let (accurate, order, root) = match method {
+        TailMethod::Rkc2 => (40.0, 3.0, 40.0),
+        TailMethod::Exponential => (25.0, 5.0, 20.0),
+        TailMethod::Auto => (9.0, 8.0, 20.0),
+    };
+    (pace.min(TRANSIENT) * accurate + root * (pace - TRANSIENT).max(0.0).sqrt()) * (1e-9 / rtol).powf(1.0 / order)
 }
 
 /// Jumps of a method's field up to the horizon, each of which costs a step.

@@ -59,13 +59,8 @@ pub(super) fn field(
             let target = instance.target.as_ref().ok_or(FieldError::NoTarget)?;
             Box::new(FreshMeasurements::new(seed, measurements, noise, target.matrix.clone()))
         }
-        Method::Flow(_)
-        | Method::GradientDescent { .. }
-        | Method::ScaledDescent { .. }
-        | Method::Momentum { .. }
-        | Method::Nesterov { .. }
-            if thin =>
-        {
+        Method::Flow(integrator) if thin && !integrator.needs_drive() => Box::new(ThinGradientFlow),
+        Method::GradientDescent { .. } | Method::ScaledDescent { .. } | Method::Momentum { .. } | Method::Nesterov { .. } if thin => {
             Box::new(ThinGradientFlow)
         }
         Method::QuadraticNetwork { .. } if !instance.operator.truncates() => return Err(FieldError::NotRankOne),

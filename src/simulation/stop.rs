@@ -16,10 +16,10 @@ pub struct Point<'a> {
     pub product: &'a Matrix,
     /// `Y` and `‖Y‖_F`, if they are known.
     pub target: Option<(&'a Matrix, f64)>,
+    /// `‖A(FGᵀ) − y‖/‖y‖`, where the answer is about all the data; then the rate is made of them, and the gradient is known too.
+    pub train_error: Option<f64>,
     /// Whether the run's wall-clock time is used up.
     pub out_of_time: bool,
-    /// Whether the rate is made of all the data, so that the gradient is known.
-    pub knows_gradient: bool,
 }
 
 /// The first rule that is met at a point, if any. None is met before the first step.
@@ -35,9 +35,12 @@ pub fn met(rules: &Stop, point: &Point<'_>) -> Option<Outcome> {
     }
     let small_error =
         || rules.relative_error.zip(point.target).is_some_and(|(limit, (y, norm))| distance(y, point.product) / norm <= limit);
-    let small_gradient =
-        || point.knows_gradient && rules.gradient_norm.is_some_and(|limit| point.field.steepest_descent(stepper.rate()).norm() <= limit);
-    if small_error() || small_gradient() {
+    let small_residual = || rules.train_error.zip(point.train_error).is_some_and(|(limit, error)| error <= limit);
+    let small_gradient = || {
+        let limit = rules.gradient_norm.filter(|_| point.train_error.is_some());
+        limit.is_some_and(|limit| point.field.steepest_descent(stepper.rate()).norm() <= limit)
+    };
+    if small_error() || small_residual() || small_gradient() {
         return Some(Outcome::Converged { t });
     }
     if rules.evaluations.is_some_and(|limit| stepper.counts().evaluations >= limit) && !stepper.finished() {

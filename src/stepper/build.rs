@@ -2,10 +2,10 @@
 
 use super::tableaus::{DOP853, DOPRI5, Embedded, RK4};
 use super::{
-    Cayley, Discrete, Exponential, GradientDescent, Momentum, Nesterov, ProjectedDescent, QuadraticNetwork, RungeKutta, ScaledDescent,
-    Stepper, Update,
+    Auto, Cayley, Discrete, Exponential, GradientDescent, Momentum, Nesterov, ProjectedDescent, QuadraticNetwork, RungeKutta,
+    ScaledDescent, Stepper, Tail, Update,
 };
-use crate::config::{FlowMethod, Method, Pair};
+use crate::config::{FlowMethod, Method, Pair, TailMethod};
 use crate::dynamics::State;
 
 fn embedded(pair: Pair) -> &'static Embedded {
@@ -41,6 +41,14 @@ pub fn build(method: &Method, initial: State, horizon: f64, exact_times: Option<
         Method::Flow(integrator) | Method::PerturbedFlow { integrator, .. } | Method::ModifiedFlow { integrator, .. } => match integrator {
             FlowMethod::Adaptive { pair, tolerance } => RungeKutta::adaptive(embedded(pair), tolerance, initial, horizon),
             FlowMethod::Rk4 { step } => RungeKutta::fixed(&RK4, step, initial, horizon),
+            FlowMethod::Tail { method, tolerance } => {
+                let times = exact_times.unwrap_or_default();
+                return match method {
+                    TailMethod::Rkc2 => Box::new(Tail::rkc2(tolerance, initial, horizon).with_exact_times(times)),
+                    TailMethod::Exponential => Box::new(Tail::exponential(tolerance, initial, horizon).with_exact_times(times)),
+                    TailMethod::Auto => Box::new(Auto::new(tolerance, initial, horizon).with_exact_times(times)),
+                };
+            }
         },
     };
     Box::new(flow.with_exact_times(exact_times.unwrap_or_default()))
@@ -63,6 +71,7 @@ pub fn method_name(method: &Method) -> &'static str {
         Method::Flow(integrator) | Method::PerturbedFlow { integrator, .. } | Method::ModifiedFlow { integrator, .. } => match integrator {
             FlowMethod::Adaptive { pair, .. } => embedded(*pair).tableau.name,
             FlowMethod::Rk4 { .. } => RK4.name,
+            FlowMethod::Tail { method, .. } => method.name(),
         },
     }
 }

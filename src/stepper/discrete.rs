@@ -324,6 +324,7 @@ impl Stepper for Discrete {
             dissipation_rate: self.squares[self.current],
             previous: self.update.needs_previous().then(|| self.states[self.other()].clone()),
             drive: self.drive.clone(),
+            switches: Vec::new(),
             counts: self.counts,
             memory: Vec::new(),
         }

@@ -3,6 +3,7 @@
 //! A [`Stepper`] owns its state and its memory, and neither the field nor the operator: it hands out questions, so that one pass over the
 //! measurements can answer those of many trajectories. [`build`] makes the stepper of an experiment's method, [`drive`] runs one by itself.
 
+mod auto;
 mod build;
 mod cayley;
 mod combination;
@@ -11,6 +12,7 @@ mod discrete;
 mod drive;
 mod exponential;
 mod gradient_descent;
+mod krylov;
 mod local_error;
 mod momentum;
 mod nesterov;
@@ -20,9 +22,12 @@ mod runge_kutta;
 mod scaled_descent;
 mod singular_step;
 mod spectral_step;
+mod step_size;
 mod symmetric_step;
 pub mod tableaus;
+mod tail;
 
+pub use auto::{Auto, Regime, Switch};
 pub use build::{build, method_name};
 pub use cayley::Cayley;
 pub use discrete::{Departure, Discrete, Prepared, Update};
@@ -35,6 +40,7 @@ pub use projected_descent::ProjectedDescent;
 pub use quadratic_network::QuadraticNetwork;
 pub use runge_kutta::RungeKutta;
 pub use scaled_descent::ScaledDescent;
+pub use tail::Tail;
 
 use crate::dynamics::{State, VectorField};
 use crate::linalg::Matrix;
@@ -105,6 +111,8 @@ pub struct StepperState {
     pub drive: Option<Matrix>,
     /// Counts so far.
     pub counts: Counts,
+    /// Changes of integrators so far.
+    pub switches: Vec<Switch>,
     /// The method's own numbers (proposed step, controller memory, …), in an order that the method fixes.
     pub memory: Vec<f64>,
 }
@@ -166,6 +174,11 @@ pub trait Stepper: Send {
     /// methods with a fixed step.
     fn stability_limited_steps(&self) -> u64 {
         0
+    }
+
+    /// Changes of integrators so far, of methods that choose between several.
+    fn switches(&self) -> &[Switch] {
+        &[]
     }
 
     /// To be called at a point of the trajectory, between steps.

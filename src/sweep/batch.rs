@@ -10,6 +10,7 @@ use crate::theory::predicted_escape_time;
 
 /// A task with its experiment.
 pub(super) struct Point {
+    pub index: usize,
     pub id: Digest,
     pub experiment: Experiment,
 }
@@ -27,22 +28,37 @@ impl Point {
     }
 }
 
+/// What points in lockstep leave behind.
+#[derive(Default)]
+pub(super) struct BatchResult {
+    pub results: Vec<TaskResult>,
+    /// Applications of the operator.
+    pub passes: u64,
+    /// Questions that they answered.
+    pub questions: u64,
+}
+
 /// Runs points that fit together; `None` if the monitor interrupted. A point that cannot be simulated fails by itself.
-pub(super) fn run_batch(points: &[Point], built: &BuiltProblem, monitor: &dyn Monitor) -> Option<Vec<TaskResult>> {
+pub(super) fn run_batch(points: &[Point], built: &BuiltProblem, monitor: &dyn Monitor) -> Option<BatchResult> {
     match attempt(points, built, monitor) {
         Ok(done) => done,
         Err(reason) => match points {
-            [only] => Some(vec![TaskResult::failed(only.id, reason)]),
+            [only] => Some(BatchResult { results: vec![TaskResult::failed(only.id, reason)], ..BatchResult::default() }),
             _ => {
-                let alone = points.iter().map(|point| run_batch(std::slice::from_ref(point), built, monitor));
-                alone.collect::<Option<Vec<_>>>().map(|results| results.concat())
+                let mut all = BatchResult::default();
+                for point in points {
+                    let one = run_batch(std::slice::from_ref(point), built, monitor)?;
+                    all.results.extend(one.results);
+                    (all.passes, all.questions) = (all.passes + one.passes, all.questions + one.questions);
+                }
+                Some(all)
             }
         },
     }
 }
 
-fn attempt(points: &[Point], built: &BuiltProblem, monitor: &dyn Monitor) -> Result<Option<Vec<TaskResult>>, String> {
-    let Some(merged) = Merged::new(points) else { return Ok(Some(Vec::new())) };
+fn attempt(points: &[Point], built: &BuiltProblem, monitor: &dyn Monitor) -> Result<Option<BatchResult>, String> {
+    let Some(merged) = Merged::new(points) else { return Ok(Some(BatchResult::default())) };
     let experiment = &merged.experiment;
     let start = |spec: &TrajectorySpec| initial_state(&spec.init, experiment.width, &built.instance, built.factors.as_ref());
     let starts: Vec<State> = experiment.trajectories.iter().map(start).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
@@ -61,7 +77,8 @@ fn attempt(points: &[Point], built: &BuiltProblem, monitor: &dyn Monitor) -> Res
     }
     let record = simulation.record();
     let results = points.iter().zip(&merged.places).map(|(point, places)| split(point, places, &merged, &record, &escapes, built));
-    Ok(Some(results.collect()))
+    let (passes, questions) = simulation.passes();
+    Ok(Some(BatchResult { results: results.collect(), passes, questions }))
 }
 
 /// Several experiments as one.

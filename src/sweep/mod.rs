@@ -5,6 +5,7 @@ mod collect;
 mod cost;
 mod error;
 mod fit;
+mod groups;
 mod plan;
 mod result;
 mod run;

@@ -2,6 +2,7 @@
 
 use super::batch::{Point, run_batch};
 use super::error::SweepError;
+use super::groups::{Budget, Group, Slot, groups};
 use super::plan::{Sweep, Task};
 use super::result::TaskResult;
 use super::shard::{Shard, shard};
@@ -10,12 +11,10 @@ use crate::problem::{BuiltProblem, build_instance};
 use crate::sensing::available_memory;
 use crate::simulation::Monitor;
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
-/// Most points in one lockstep: what an interruption loses at most.
-const BATCH_POINTS: usize = 64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What to run, and on how many cores.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +25,9 @@ pub struct RunOptions {
     pub jobs: usize,
     /// Whether tasks that failed before are tried again.
     pub retry_failed: bool,
+    /// Bytes that instances may take side by side, by the estimates of the plan; four fifths of what is left if absent. A task that needs more
+    /// than a given limit fails.
+    pub memory: Option<u64>,
 }
 
 /// What watches over a sweep, from outside.
@@ -40,6 +42,9 @@ pub trait Watch: Sync {
 
     /// Tasks that now run.
     fn running(&self, _tasks: usize) {}
+
+    /// Which part of the estimated operations is done, of tasks under way too.
+    fn worked(&self, _part: f64) {}
 
     /// A result has been written.
     fn done(&self, _failed: bool) {}
@@ -58,12 +63,10 @@ pub struct Tally {
     pub damaged: usize,
     /// Whether tasks are left because of an interruption.
     pub interrupted: bool,
-}
-
-/// Tasks on one instance.
-struct Unit {
-    tasks: Vec<usize>,
-    bytes: u64,
+    /// Applications of operators: passes over the measurements.
+    pub passes: u64,
+    /// Questions that they answered.
+    pub questions: u64,
 }
 
 struct Shared<'a> {
@@ -71,23 +74,61 @@ struct Shared<'a> {
     store: Store,
     options: RunOptions,
     watch: &'a dyn Watch,
-    units: Mutex<VecDeque<Unit>>,
-    in_use: Mutex<u64>,
-    released: Condvar,
-    budget: u64,
+    groups: Mutex<VecDeque<Group>>,
+    budget: Arc<Budget>,
+    /// Builds instances.
+    builder: ThreadPool,
     stop: AtomicBool,
     tally: Mutex<Tally>,
+    work: Mutex<Work>,
     error: Mutex<Option<SweepError>>,
+}
+
+/// Operations, by the estimates of the plan.
+#[derive(Default)]
+struct Work {
+    total: f64,
+    done: f64,
+    /// Of batches under way, by their first task: operations, and the part that is done.
+    under_way: Vec<(usize, f64, f64)>,
+}
+
+impl Work {
+    fn part(&self) -> f64 {
+        let under_way: f64 = self.under_way.iter().map(|(_, operations, part)| operations * part).sum();
+        if self.total > 0.0 { ((self.done + under_way) / self.total).min(1.0) } else { 0.0 }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Monitor for Shared<'_> {
+/// A batch under way.
+struct Batch<'a> {
+    shared: &'a Shared<'a>,
+    first: usize,
+}
+
+impl Monitor for Batch<'_> {
     fn interrupted(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.watch.interrupted()
+        self.shared.interrupted()
     }
+
+    fn progress(&self, fraction: f64, _unfinished: usize) {
+        let part = {
+            let mut work = lock(&self.shared.work);
+            if let Some(batch) = work.under_way.iter_mut().find(|(first, ..)| *first == self.first) {
+                batch.2 = fraction;
+            }
+            work.part()
+        };
+        self.shared.watch.worked(part);
+    }
+}
+
+fn pool(threads: usize) -> Result<ThreadPool, SweepError> {
+    ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(|error| SweepError::Threads(error.to_string()))
 }
 
 /// Runs a shard of a sweep; results that are there and whole are left alone.
@@ -108,29 +149,26 @@ pub fn run(sweep: &Sweep, options: RunOptions, watch: &dyn Watch) -> Result<Tall
     if pending.is_empty() {
         return Ok(tally);
     }
-    let units = units(tasks, &pending);
-    let workers = options.jobs.clamp(1, units.len().max(1));
+    // A fifth is left for what estimates do not know.
+    let memory = options.memory.or_else(|| Some(available_memory()? / 5 * 4)).unwrap_or(u64::MAX);
+    let groups = groups(tasks, &pending, options.jobs, memory);
+    let workers = options.jobs.clamp(1, groups.len().max(1));
+    let threads = |worker: usize| options.jobs / workers + usize::from(worker < options.jobs % workers);
+    let pools: Vec<ThreadPool> = (0..workers).map(|worker| pool(threads(worker))).collect::<Result<_, _>>()?;
+    let total = pending.iter().map(|&index| tasks[index].cost.operations).sum();
     let shared = Shared {
         sweep,
         store,
         options,
         watch,
-        units: Mutex::new(units),
-        in_use: Mutex::new(0),
-        released: Condvar::new(),
-        // A fifth is left for what estimates do not know.
-        budget: available_memory().map_or(u64::MAX, |bytes| bytes / 5 * 4),
+        groups: Mutex::new(groups),
+        budget: Budget::new(memory),
+        builder: pool(options.jobs)?,
         stop: AtomicBool::new(false),
         tally: Mutex::new(tally),
+        work: Mutex::new(Work { total, ..Work::default() }),
         error: Mutex::new(None),
     };
-    let pools: Result<Vec<_>, _> = (0..workers)
-        .map(|worker| {
-            let threads = options.jobs / workers + usize::from(worker < options.jobs % workers);
-            rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build()
-        })
-        .collect();
-    let pools = pools.map_err(|error| SweepError::Threads(error.to_string()))?;
     std::thread::scope(|scope| {
         for pool in &pools {
             let shared = &shared;
@@ -160,79 +198,52 @@ fn find(store: &Store, task: &Task, retry_failed: bool) -> Result<Found, SweepEr
     })
 }
 
-fn units(tasks: &[Task], pending: &[usize]) -> VecDeque<Unit> {
-    let mut by_instance = std::collections::BTreeMap::<usize, Vec<usize>>::new();
-    for &index in pending {
-        by_instance.entry(tasks[index].instance).or_default().push(index);
-    }
-    let unit = |members: Vec<usize>| {
-        let instance = members.iter().map(|&index| tasks[index].cost.instance_bytes).max().unwrap_or(0);
-        let states = members.iter().map(|&index| tasks[index].cost.state_bytes).max().unwrap_or(0);
-        let bytes = instance.saturating_add(states.saturating_mul(members.len().min(BATCH_POINTS) as u64));
-        Unit { tasks: members, bytes }
-    };
-    by_instance.into_values().map(unit).collect()
-}
-
 impl Shared<'_> {
+    fn interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.watch.interrupted()
+    }
+
     fn work(&self) {
         while !self.interrupted() {
-            let Some(unit) = lock(&self.units).pop_front() else { return };
-            self.take(unit.bytes);
-            let result = self.run_unit(&unit);
-            *lock(&self.in_use) -= unit.bytes;
-            self.released.notify_all();
-            if let Err(error) = result {
+            let Some(group) = lock(&self.groups).pop_front() else { return };
+            if let Err(error) = self.run_group(&group) {
                 self.stop.store(true, Ordering::Relaxed);
                 lock(&self.error).get_or_insert(error);
             }
         }
     }
 
-    /// Waits until the bytes fit beside what runs; whatever is alone may try.
-    fn take(&self, bytes: u64) {
-        let mut in_use = lock(&self.in_use);
-        while *in_use > 0 && in_use.saturating_add(bytes) > self.budget {
-            in_use = self.released.wait(in_use).unwrap_or_else(PoisonError::into_inner);
+    fn run_group(&self, group: &Group) -> Result<(), SweepError> {
+        let points = self.points(&group.tasks)?;
+        let Some(first) = points.first() else { return Ok(()) };
+        let (_, built) = group.slot.built.get_or_init(|| (self.budget.lease(group.slot.bytes), self.build(&group.slot, first)));
+        match built {
+            Ok(built) => self.run_points(points, built),
+            Err(reason) => points.iter().try_for_each(|point| self.keep(&TaskResult::failed(point.id, reason.clone()))),
         }
-        *in_use += bytes;
     }
 
-    fn run_unit(&self, unit: &Unit) -> Result<(), SweepError> {
-        let mut built: Option<BuiltProblem> = None;
-        for chunk in unit.tasks.chunks(BATCH_POINTS) {
-            if self.interrupted() {
-                return Ok(());
-            }
-            let points = self.points(chunk)?;
-            let Some(first) = points.first() else { continue };
-            if built.is_none() {
-                match build_instance(&first.experiment) {
-                    Ok(problem) => built = Some(problem),
-                    Err(error) => {
-                        let reason = error.to_string();
-                        points.iter().try_for_each(|point| self.keep(&TaskResult::failed(point.id, reason.clone())))?;
-                        continue;
-                    }
-                }
-            }
-            if let Some(built) = &built {
-                self.run_points(points, built)?;
-            }
+    fn build(&self, slot: &Slot, point: &Point) -> Result<BuiltProblem, String> {
+        if let Some(limit) = self.options.memory.filter(|limit| *limit < slot.instance_bytes) {
+            let needed = slot.instance_bytes;
+            return Err(format!(
+                "its instance needs about {needed} bytes, and --memory allows {limit}; allow more, or use storage = \"f32\""
+            ));
         }
-        Ok(())
+        self.builder.install(|| build_instance(&point.experiment)).map_err(|error| error.to_string())
     }
 
     /// The tasks that another process has not done meanwhile.
-    fn points(&self, chunk: &[usize]) -> Result<Vec<Point>, SweepError> {
-        let mut points = Vec::with_capacity(chunk.len());
-        for &index in chunk {
+    fn points(&self, members: &[usize]) -> Result<Vec<Point>, SweepError> {
+        let mut points = Vec::with_capacity(members.len());
+        for &index in members {
             let task = &self.sweep.manifest.tasks[index];
             if find(&self.store, task, self.options.retry_failed)? == Found::Done {
                 lock(&self.tally).done += 1;
+                lock(&self.work).done += task.cost.operations;
                 self.watch.done(false);
             } else {
-                points.push(Point { id: task.id, experiment: self.sweep.experiment(task)? });
+                points.push(Point { index, id: task.id, experiment: self.sweep.experiment(task)? });
             }
         }
         Ok(points)
@@ -240,14 +251,23 @@ impl Shared<'_> {
 
     fn run_points(&self, mut points: Vec<Point>, built: &BuiltProblem) -> Result<(), SweepError> {
         while let Some(first) = points.first() {
+            let number = first.index;
             let mut batch_of = points.iter().map(|point| point.fits(first)).collect::<Vec<_>>();
             batch_of[0] = true;
             let mut belongs = batch_of.into_iter();
             let (batch, rest): (Vec<Point>, Vec<Point>) = points.into_iter().partition(|_| belongs.next().unwrap_or(false));
             points = rest;
             self.watch.running(batch.len());
-            let Some(results) = run_batch(&batch, built, self) else { return Ok(()) };
-            results.iter().try_for_each(|result| self.keep(result))?;
+            let operations = batch.iter().map(|point| self.sweep.manifest.tasks[point.index].cost.operations).sum();
+            lock(&self.work).under_way.push((number, operations, 0.0));
+            let Some(batch) = run_batch(&batch, built, &Batch { shared: self, first: number }) else { return Ok(()) };
+            batch.results.iter().try_for_each(|result| self.keep(result))?;
+            let mut tally = lock(&self.tally);
+            tally.passes += batch.passes;
+            tally.questions += batch.questions;
+            let mut work = lock(&self.work);
+            work.under_way.retain(|(first, ..)| *first != number);
+            work.done += operations;
         }
         Ok(())
     }

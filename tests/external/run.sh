@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Recomputes exported instances and a run with NumPy and SciPy (check.py), in a virtual environment of its own.
+# Recomputes exported instances and runs with NumPy and SciPy, in a virtual environment of its own: check.py instances and two runs, steps.py methods that
+# make steps, flows.py flows and what disturbs them, bounds.py a-posteriori bounds; resume.py interrupts runs.
 #
 # Exit codes: 0 everything agrees · 77 skipped, NumPy and SciPy cannot be had · anything else a failure.
 # PGFLOW=path/to/pgflow uses that binary instead of building one.
@@ -63,3 +64,49 @@ echo "--- run of configs/symmetric.toml"
 "$PGFLOW" instance configs/symmetric.toml -o "$work/symmetric.npz"
 "$PGFLOW" run configs/symmetric.toml -o "$work/symmetric" -q --set record.snapshots=true
 "$python" tests/external/check.py symmetric "$work/symmetric.npz" "$work/symmetric"
+
+# Small matrices: threads of NumPy's linear algebra only wait for each other.
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+echo "--- random numbers"
+"$python" tests/external/randomness.py
+
+# recompute SCRIPT CONFIG NAME [OPTION…]: exports the instance, runs, and has the script look at both.
+recompute() {
+    local script=$1 config=$2 name=$3
+    shift 3
+    echo "--- $name"
+    "$PGFLOW" instance "$config" -o "$work/$name.npz" --dense "$@"
+    "$PGFLOW" run "$config" -o "$work/$name" -q "$@"
+    "$python" "tests/external/$script" "$work/$name.npz" "$work/$name"
+}
+
+methods=tests/external/methods
+recompute steps.py $methods/steps.toml steps
+recompute steps.py $methods/symmetric.toml symmetric-steps
+recompute bounds.py $methods/bounds.toml bounds
+"$python" tests/external/flows.py prepare $methods/flows.toml "$work/flows"
+for model in asymmetric symmetric; do
+    recompute flows.py "$work/flows/$model/flows.toml" "flows-$model"
+done
+# Not --dense: the inputs of the network are what is exported.
+echo "--- network"
+"$PGFLOW" instance $methods/network.toml -o "$work/network.npz"
+"$PGFLOW" run $methods/network.toml -o "$work/network" -q
+"$python" tests/external/steps.py "$work/network.npz" "$work/network"
+
+# Fewer steps; batches that fit the fewest measurements among these.
+small=(--set record.horizon=1.5 --set record.samples=4 --set 'trajectory[sgd].stochastic_gradient_descent.batch=[5,45]')
+for ensemble in rademacher rank_one hadamard entries; do
+    recompute steps.py $methods/steps.toml "steps-$ensemble" --set "sensing={$ensemble={measurements=60,noise=0.02}}" "${small[@]}"
+done
+for ensemble in hadamard pauli entries; do
+    recompute steps.py $methods/symmetric.toml "symmetric-steps-$ensemble" --set "sensing={$ensemble={measurements=50,noise=0.02}}" "${small[@]}"
+done
+
+echo "--- interrupted and resumed"
+"$python" tests/external/resume.py "$PGFLOW" "$work/resumed-steps" $methods/steps.toml --set record.horizon=60
+"$python" tests/external/resume.py "$PGFLOW" "$work/resumed-symmetric" $methods/symmetric.toml --set record.horizon=90
+"$python" tests/external/resume.py "$PGFLOW" "$work/resumed-network" $methods/network.toml --set record.horizon=30
+"$python" tests/external/resume.py "$PGFLOW" "$work/resumed-pauli" $methods/symmetric.toml \
+    --set 'sensing={pauli={measurements=50,noise=0.02}}' "${small[@]}" --set record.horizon=60

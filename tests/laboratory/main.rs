@@ -27,4 +27,5 @@ mod symmetric_columns;
 mod symmetric_descents;
 mod symmetric_laws;
 mod symmetries;
+mod tail;
 mod thin;

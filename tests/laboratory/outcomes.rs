@@ -25,7 +25,12 @@ fn reaching_the_horizon_is_completion() {
 
 #[test]
 fn convergence_rules_end_a_trajectory_with_its_last_state_as_a_sample() {
-    for stop in [Stop { relative_error: Some(1e-2), ..Stop::default() }, Stop { gradient_norm: Some(1e-3), ..Stop::default() }] {
+    let rules = [
+        Stop { relative_error: Some(1e-2), ..Stop::default() },
+        Stop { train_error: Some(1e-2), ..Stop::default() },
+        Stop { gradient_norm: Some(1e-3), ..Stop::default() },
+    ];
+    for stop in rules {
         let record = run(stop, 500.0, |lab| lab.flow("flow", Pair::Dop853, 1e-8).descent("gd", 0.1));
         for name in ["flow", "gd"] {
             let trajectory = find(&record, name);
@@ -33,6 +38,9 @@ fn convergence_rules_end_a_trajectory_with_its_last_state_as_a_sample() {
             assert!(t < 500.0 && trajectory.rows.last().unwrap().t == t);
             let (error, gradient) = (column(&record, name, "relative_error"), column(&record, name, "grad_norm"));
             if stop.relative_error.is_some() {
+                assert!(*error.last().unwrap() <= 1e-2 && error[error.len() - 2] > 1e-2);
+            } else if stop.train_error.is_some() {
+                let error = column(&record, name, "train_error");
                 assert!(*error.last().unwrap() <= 1e-2 && error[error.len() - 2] > 1e-2);
             } else {
                 assert!(*gradient.last().unwrap() <= 1e-3);

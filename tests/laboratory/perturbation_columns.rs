@@ -1,7 +1,7 @@
 //! The perturbation columns: exact parts, the budget, integrals, signal and nuisance; all recomputed from their definitions.
 
 use crate::setup::*;
-use pgflow::config::Pair;
+use pgflow::config::{Method, Pair};
 use pgflow::linalg::{Matrix, frobenius, operator_norm};
 use pgflow::problem::Instance;
 use pgflow::simulation::RunRecord;
@@ -135,6 +135,27 @@ fn integrals_of_flow_and_descent_agree_with_fine_sums() {
         let fine_integral = column(&fine, name, "perturbation_integral");
         assert!((fine_integral.last().unwrap() / integral.last().unwrap() - 1.0).abs() < 1e-6, "{name}: independent of the samples");
     }
+}
+
+/// 3 · 0.1 and 2 · 0.1 + 0.1 differ in their last bit: the end of a step must be the time of the row that it ends at.
+#[test]
+fn the_integral_at_a_row_holds_every_step_before_it() {
+    let instance = noisy(5, 0.05);
+    let record = lab(6.0, 121).descent("gd", 0.05).run(&instance, &small_start(7, 6, 5, 0.1, 9));
+    let (norms, integral) = (column(&record, "gd", "perturbation"), column(&record, "gd", "perturbation_integral"));
+    for (k, pair) in integral.windows(2).enumerate() {
+        // Simpson's mean of a step is at most its largest norm, which is recorded, and the norm changes by a few per cent over a step.
+        let mean = (pair[1] - pair[0]) / 0.05;
+        assert!(mean <= norms[k] * (1.0 + 1e-12) && mean > 0.8 * norms[k], "step {k}: {mean} of {}", norms[k]);
+    }
+}
+
+#[test]
+fn the_integral_is_empty_for_methods_that_are_no_perturbed_flow() {
+    let instance = noisy(5, 0.05);
+    let record = lab(1.0, 3).trajectory("cayley", "cayley", Method::Cayley { step: 0.1 }).run(&instance, &small_start(7, 6, 5, 0.1, 9));
+    let index = record.columns.iter().position(|name| name == "perturbation_integral").unwrap();
+    assert!(find(&record, "cayley").rows.iter().all(|row| row.values[index].is_none()));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::descents::{fresh, projected, quadratic, scaled, stochastic};
 use super::family::{Axis, Labels, number};
 use super::perturbation::{Surroundings, perturbations};
 use crate::config::error::Flaw;
-use crate::config::experiment::{ErrorNorm, FlowMethod, Pair, ToleranceSpec};
 use crate::config::flows::{ErrorNormName, FlowTable, MethodName, ModifiedFlowTable, PairName};
+use crate::config::integrator::{ErrorNorm, FlowMethod, Pair, TailMethod, ToleranceSpec};
 use crate::config::located::{Located, Span, fill};
 use crate::config::method::Method;
 use crate::config::schema::TrajectoryTable;
@@ -41,6 +41,7 @@ pub(super) fn methods(key: &str, span: &Span, table: &mut TrajectoryTable, aroun
         return match &mut table.perturbation {
             None => Ok(vec![Member { method: Method::Flow(integrator), labels: vec![] }]),
             Some(perturbation) => {
+                perturbable(&format!("{key}.perturbation"), &integrator, &perturbation.span)?;
                 let members = perturbations(&format!("{key}.perturbation"), perturbation, around)?;
                 let member = |(perturbation, labels)| Member { method: Method::PerturbedFlow { integrator, perturbation }, labels };
                 Ok(members.into_iter().map(member).collect())
@@ -130,11 +131,14 @@ pub(super) fn step_size(key: &str, span: &Span, step: f64, horizon: f64) -> Resu
 fn flow_method(key: &str, table: &mut Located<FlowTable>, horizon: f64) -> Result<FlowMethod, Flaw> {
     let span = table.span.clone();
     let table = &mut table.value;
-    let pair = match fill(&mut table.method, MethodName::Dop853) {
-        MethodName::Dopri5 => Pair::Dopri5,
-        MethodName::Dop853 => Pair::Dop853,
+    let integrator = match fill(&mut table.method, MethodName::Dop853) {
+        MethodName::Dopri5 => Integrator::Pair(Pair::Dopri5),
+        MethodName::Dop853 => Integrator::Pair(Pair::Dop853),
+        MethodName::Rkc2 => Integrator::Tail(TailMethod::Rkc2),
+        MethodName::Exponential => Integrator::Tail(TailMethod::Exponential),
+        MethodName::Auto => Integrator::Tail(TailMethod::Auto),
         MethodName::Rk4 => {
-            let reason = "rk4 has a fixed step and no error control; remove it, or choose dopri5 or dop853";
+            let reason = "rk4 has a fixed step and no error control; remove it, or choose another method";
             absent(&format!("{key}.rtol"), &table.rtol, reason)?;
             absent(&format!("{key}.atol"), &table.atol, reason)?;
             absent(&format!("{key}.error_norm"), &table.error_norm, reason)?;
@@ -146,8 +150,41 @@ fn flow_method(key: &str, table: &mut Located<FlowTable>, horizon: f64) -> Resul
         }
     };
     absent(&format!("{key}.step"), &table.step, "only method = \"rk4\" has a fixed step; remove it, or choose rk4")?;
+    let norm_span = span_of(&table.error_norm).unwrap_or_default();
     let tolerance = tolerance(key, &mut table.rtol, &mut table.atol, &mut table.error_norm)?;
-    Ok(FlowMethod::Adaptive { pair, tolerance })
+    match integrator {
+        Integrator::Pair(pair) => Ok(FlowMethod::Adaptive { pair, tolerance }),
+        Integrator::Tail(method) if tolerance.norm == ErrorNorm::Product => {
+            let rule = format!(
+                "is not offered by method = \"{}\", which measures errors of the factors: remove it, or choose dop853",
+                method.name()
+            );
+            Err(Flaw::value(format!("{key}.error_norm"), &norm_span, rule))
+        }
+        Integrator::Tail(method) => Ok(FlowMethod::Tail { method, tolerance }),
+    }
+}
+
+/// An integrator with error control.
+enum Integrator {
+    Pair(Pair),
+    Tail(TailMethod),
+}
+
+/// Refuses a perturbation of a flow whose integrator knows the Jacobian of gradient flow only.
+fn perturbable(key: &str, integrator: &FlowMethod, perturbation: &Span) -> Result<(), Flaw> {
+    match integrator {
+        FlowMethod::Tail { method, .. } => Err(Flaw::presence(
+            key,
+            perturbation,
+            format!(
+                "has no place here: method = \"{}\" needs the Jacobian of the field, which is known for gradient flow alone; choose \
+                 dop853, dopri5 or rk4 for the perturbed flow",
+                method.name()
+            ),
+        )),
+        FlowMethod::Adaptive { .. } | FlowMethod::Rk4 { .. } => Ok(()),
+    }
 }
 
 fn modified_flow(key: &str, table: &mut ModifiedFlowTable) -> Result<FlowMethod, Flaw> {

@@ -24,7 +24,6 @@ pub(super) fn record(table: &mut Located<RecordTable>) -> Result<Record, Flaw> {
         spacing: spacing(table, horizon)?,
         exact_times: fill(&mut table.exact_times, false),
         snapshots: fill(&mut table.snapshots, false),
-        singular_vectors: fill(&mut table.singular_vectors, 0),
         observables: observables(&mut table.observables)?,
         stop: table.stop.as_ref().map(|stop| stop_rules(&stop.value)).transpose()?.unwrap_or_default(),
     })
@@ -85,6 +84,7 @@ fn stop_rules(table: &StopTable) -> Result<Stop, Flaw> {
     }
     Ok(Stop {
         relative_error: optional_positive("record.stop.relative_error", &table.relative_error)?,
+        train_error: optional_positive("record.stop.train_error", &table.train_error)?,
         gradient_norm: optional_positive("record.stop.gradient_norm", &table.gradient_norm)?,
         factor_norm: optional_positive("record.stop.factor_norm", &table.factor_norm)?,
         evaluations: table.evaluations.as_ref().map(|evaluations| evaluations.value),

@@ -113,7 +113,7 @@ impl Trajectory {
         }
         let target = shared.instance.target.as_ref().map(|target| &target.matrix).zip(shared.target_norm);
         let (stepper, field, out_of_time) = (self.stepper.as_ref(), self.field.as_ref(), shared.out_of_time);
-        let point = stop::Point { stepper, field, product: &apart.answer.product, target, out_of_time, knows_gradient: false };
+        let point = stop::Point { stepper, field, product: &apart.answer.product, target, train_error: None, out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();
@@ -125,7 +125,7 @@ impl Trajectory {
             && self.ending.is_none()
             && let Some(step) = self.observers.motion().step()
         {
-            let node = self.here_apart(Purpose::Quadrature { end: t + step, weight: 1.0 }, apart);
+            let node = self.here_apart(Purpose::Quadrature { end: self.end_of_step(step), weight: 1.0 }, apart);
             self.look(&node, &apart.answer, shared);
         }
         self.leave_dues(due, t);
@@ -136,16 +136,22 @@ impl Trajectory {
         Pending { drive: drive.as_ref().map(OwnDrive::new), ..self.here(purpose) }
     }
 
-    /// The stop rule on the gradient, on a method that knows it at samples alone.
-    pub(super) fn judge_gradient(&mut self, sample: &Sample<'_>, shared: &Shared<'_>) {
-        let Some(limit) = shared.stop.gradient_norm else { return };
+    /// The stop rules on the gradient and on the fit, on a method that knows them at samples alone.
+    pub(super) fn judge_data(&mut self, sample: &Sample<'_>, shared: &Shared<'_>) {
         if !self.spec.method.has_own_data() || self.phase != Phase::Ready || self.stepper.step() == 0 {
             return;
         }
-        let n = View::of(&sample.answer.matrix);
-        let left = frobenius(&multiply(Form::Plain, n, sample.state.right()));
-        let right = frobenius(&multiply(Form::LeftTransposed, n, sample.state.left()));
-        if left.hypot(right) <= limit {
+        let small_residual = || {
+            let error = sample.answer.residual_norm_squared.sqrt() / shared.data_norm;
+            shared.stop.train_error.is_some_and(|limit| error <= limit)
+        };
+        let small_gradient = |limit: f64| {
+            let n = View::of(&sample.answer.matrix);
+            let left = frobenius(&multiply(Form::Plain, n, sample.state.right()));
+            let right = frobenius(&multiply(Form::LeftTransposed, n, sample.state.left()));
+            left.hypot(right) <= limit
+        };
+        if small_residual() || shared.stop.gradient_norm.is_some_and(small_gradient) {
             self.ending = Some(Outcome::Converged { t: sample.t });
         }
     }

@@ -27,6 +27,7 @@ pub(super) struct Shared<'a> {
     pub instance: &'a Instance,
     /// `‖Y‖_F`, if the target is known.
     pub target_norm: Option<f64>,
+    pub data_norm: f64,
     pub stop: &'a Stop,
     /// Whether the run's wall-clock time is used up.
     pub out_of_time: bool,
@@ -267,7 +268,7 @@ impl Trajectory {
     fn count_into(&self, record: &mut TrajectoryRecord) {
         record.t = self.stepper.t();
         record.steps = self.stepper.step();
-        record.counts = self.stepper.counts();
+        (record.counts, record.switches) = (self.stepper.counts(), self.stepper.switches().to_vec());
         let (limited, accepted) = (self.stepper.stability_limited_steps(), record.counts.accepted);
         // A handful of steps at the limit is how every long run ends; half of them is worth a word.
         if 2 * limited > accepted {
@@ -292,8 +293,8 @@ impl Trajectory {
             multiply_into(formed, 0, rows, 1.0, Form::RightTransposed, left, right);
             product = formed;
         }
-        let out_of_time = shared.out_of_time;
-        let point = stop::Point { stepper, field, product, target, out_of_time, knows_gradient: true };
+        let train_error = Some(field.answer(answer).residual_norm_squared.sqrt() / shared.data_norm);
+        let point = stop::Point { stepper, field, product, target, train_error, out_of_time: shared.out_of_time };
         self.ending = stop::met(shared.stop, &point).or_else(|| self.stepper.finished().then_some(Outcome::Completed));
         let t = self.stepper.t();
         let due = self.dues_until(t).last().filter(|due| due.t == t).cloned();
@@ -305,7 +306,7 @@ impl Trajectory {
             && let Some(step) = self.observers.motion().step()
         {
             // The step that begins here is known as a path, all of it.
-            self.look_or_ask(Purpose::Quadrature { end: t + step, weight: 1.0 }, answer, shared);
+            self.look_or_ask(Purpose::Quadrature { end: self.end_of_step(step), weight: 1.0 }, answer, shared);
         }
         if self.measures.defect {
             self.measure_defect();
@@ -361,9 +362,6 @@ impl Trajectory {
         }
         if let Some(snapshots) = &mut record.snapshots {
             snapshots.sort();
-        }
-        if let Some(vectors) = &mut record.vectors {
-            vectors.sort();
         }
         record
     }

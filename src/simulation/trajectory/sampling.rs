@@ -46,6 +46,11 @@ impl Trajectory {
         Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, drive: None, search: None, rate: None }
     }
 
+    /// Where the step ends that begins here, as its own time will be computed there: `t + η` may differ from it by a rounding.
+    pub(super) fn end_of_step(&self, step_size: f64) -> f64 {
+        (self.stepper.step() + 1) as f64 * step_size
+    }
+
     /// Takes the nodes of the integral between the last recorded time (or step end) and `end`.
     pub(super) fn integrate_until(&mut self, end: f64) {
         let begin = self.integral.until;
@@ -60,7 +65,8 @@ impl Trajectory {
 
     /// Whether bounds want points inside every step.
     pub(super) fn samples_steps(&self) -> bool {
-        self.measures.error || self.measures.defect && matches!(self.spec.method, Method::PerturbedFlow { .. })
+        self.measures.error
+            || self.measures.defect && matches!(self.spec.method, Method::PerturbedFlow { .. } | Method::ModifiedFlow { .. })
     }
 
     /// Takes the points inside the last step that bounds want.
@@ -71,7 +77,8 @@ impl Trajectory {
         }
         self.defects.until = until;
         let at = |node: f64| begin + node * (until - begin);
-        if self.measures.error {
+        // What modifies a flow may be largest within a step; its defect is that of the interpolant there, like an integrator's own.
+        if self.measures.error || matches!(self.spec.method, Method::ModifiedFlow { .. }) {
             for node in CERTIFICATE_NODES {
                 let mut rate = Box::new(State::zeros(self.initial.shape()));
                 self.stepper.interpolate_rate(at(node), &mut rate);
@@ -167,7 +174,7 @@ impl Trajectory {
             return;
         }
         if let Purpose::Imposed { until } = point.purpose {
-            self.defects.add(until, imposed.map_or(f64::NAN, |blocks| blocks.rate(state).norm()));
+            self.defects.add(until, imposed.map_or(f64::NAN, |blocks| CERTIFICATE_MARGIN * blocks.rate(state).norm()));
             return;
         }
         if let (Purpose::Error { until }, Some(rate)) = (point.purpose, &point.rate) {
@@ -191,8 +198,8 @@ impl Trajectory {
             }
             return;
         }
-        self.judge_gradient(&sample, shared);
-        let (values, svd) = self.observers.record(&sample);
+        self.judge_data(&sample, shared);
+        let (values, spectrum) = self.observers.record(&sample);
         if self.measures.curvature || self.observers.curvature_columns().iter().any(Option::is_some) {
             let purpose = Purpose::Curvature { row: self.record.rows.len() };
             let search = Some(Box::new(Curvature::new(state, &answer.matrix)));
@@ -209,11 +216,8 @@ impl Trajectory {
             });
         }
         self.record.rows.push(Row { step, t, values });
-        if let Some(svd) = svd {
-            if let Some(vectors) = &mut self.record.vectors {
-                vectors.push(t, &svd);
-            }
-            self.record.spectrum.push(SpectrumRow { step, t, values: svd.values });
+        if let Some(values) = spectrum {
+            self.record.spectrum.push(SpectrumRow { step, t, values });
         }
         if let Some(snapshots) = &mut self.record.snapshots {
             snapshots.push(t, state);

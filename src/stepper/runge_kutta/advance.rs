@@ -143,9 +143,9 @@ impl RungeKutta {
             return None;
         }
         if let Pace::Adaptive(adaptive) = &mut self.pace
-            && adaptive.needs_first_step()
+            && adaptive.steps.needs_first_step()
         {
-            adaptive.set_first_step(self.start.norm(), self.slopes[0].norm(), self.horizon);
+            adaptive.steps.set_first_step(self.start.norm(), self.slopes[0].norm(), self.horizon);
         }
         self.begin_attempt(field)
     }
@@ -217,7 +217,7 @@ impl RungeKutta {
         self.counts.rejected += 1;
         match &mut self.pace {
             Pace::Adaptive(adaptive) => {
-                adaptive.reject(self.size, error);
+                adaptive.steps.reject(self.size, error);
                 self.begin_attempt(field)
             }
             Pace::Fixed(_) => self.fail(Failure::NonFinite),
@@ -225,11 +225,10 @@ impl RungeKutta {
     }
 
     fn arrive(&mut self) -> Option<StepEvent> {
-        if self.is_limited_by_stability() {
-            self.stability_limited += 1;
-        }
+        self.stiffness = self.estimate_stiffness();
+        self.stability_limited += u64::from(self.is_limited_by_stability());
         match &mut self.pace {
-            Pace::Adaptive(adaptive) => adaptive.accept(self.size, self.error),
+            Pace::Adaptive(adaptive) => adaptive.steps.accept(self.size, self.error),
             Pace::Fixed(fixed) => fixed.accept(),
         }
         let mean: f64 = self.tableau.weights.iter().zip(&self.squares).map(|(b, square)| b * square).sum();
@@ -243,12 +242,19 @@ impl RungeKutta {
         Some(StepEvent::Arrived)
     }
 
-    /// Hairer's estimate of `h|λ|` from the two slopes at the end of the step, against the pair's threshold.
-    fn is_limited_by_stability(&self) -> bool {
-        let Pace::Adaptive(adaptive) = &self.pace else { return false };
+    /// Hairer's estimate of `h|λ|` from the two slopes at the end of the step, and the step's size.
+    fn estimate_stiffness(&self) -> Option<(f64, f64)> {
+        let Pace::Adaptive(adaptive) = &self.pace else { return None };
         let last = self.tableau.stages();
         let [slopes, points] = [distance(&self.slopes[last], &self.slopes[last - 1]), distance(&self.end, &self.stage)];
-        adaptive.is_whole() && points > 0.0 && self.size * (slopes / points) > adaptive.embedded.stability_threshold
+        let estimate = if points > 0.0 { self.size * (slopes / points) } else { 0.0 };
+        adaptive.steps.is_whole().then_some((self.size, estimate))
+    }
+
+    /// The estimate against the pair's threshold.
+    fn is_limited_by_stability(&self) -> bool {
+        let Pace::Adaptive(adaptive) = &self.pace else { return false };
+        self.stiffness.is_some_and(|(_, estimate)| estimate > adaptive.embedded.stability_threshold)
     }
 
     /// The point of extra slope `i` of the interpolant, or the interpolant.

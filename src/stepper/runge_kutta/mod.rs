@@ -16,13 +16,13 @@ use pace::{Adaptive, Fixed, Pace};
 
 /// An explicit Runge–Kutta method on its way along a trajectory that starts at `t = 0`.
 ///
-/// **Steps** end exactly (to the bit) at the horizon, at requested times and at the ends of the field's pieces; one that would end within 1 %
-/// of its length before such a time is stretched to it. The step that the controller wanted is remembered across a cut. At the end of a
+/// **Steps** end exactly (to the bit) at the horizon, at requested times and at the ends of the field's pieces; one that would end within 1
+/// % of its length before such a time is stretched to it. The step that the controller wanted is remembered across a cut. At the end of a
 /// piece the point is announced with the rate on its left; the next step starts by evaluating the rate on its right.
 ///
-/// **Error control** (adaptive): see [`ToleranceSpec`] and [`Controller`](super::controller::Controller). A rate, state or error estimate that is
-/// not finite rejects the step, which is tried again at a fifth of its size. When the size falls to `16ε` of the time (or of the first
-/// step's size, if that is larger) the stepper fails: [`Failure::NonFinite`] if values that were not finite brought it there, else
+/// **Error control** (adaptive): see [`ToleranceSpec`] and [`Controller`](super::controller::Controller). A rate, state or error estimate
+/// that is not finite rejects the step, which is tried again at a fifth of its size. When the size falls to `16ε` of the time (or of the
+/// first step's size, if that is larger) the stepper fails: [`Failure::NonFinite`] if values that were not finite brought it there, else
 /// [`Failure::Underflow`]. A **fixed** step is not tried again.
 ///
 /// **Dissipation** is `∫ ‖V‖² ds`, for gradient flow `∫ ‖∇f‖² ds`: an additional component of the system, with the method's own weights
@@ -61,6 +61,8 @@ pub struct RungeKutta {
     dissipation_before: f64,
     counts: Counts,
     stability_limited: u64,
+    /// The last step's size and its estimate of `h|λ|`, unless it was cut short.
+    stiffness: Option<(f64, f64)>,
 }
 
 /// What is being evaluated.
@@ -104,6 +106,12 @@ impl RungeKutta {
         self
     }
 
+    /// The size of the last step and its estimate of `h|λ|`, `h‖k_{s+1} − k_s‖/‖z⁺ − Z_s‖`; `None` for a step that was cut short, and of
+    /// methods with fixed steps.
+    pub(super) fn stiffness(&self) -> Option<(f64, f64)> {
+        self.stiffness
+    }
+
     fn new(tableau: &'static Tableau, pace: Pace, initial: State, horizon: f64) -> Self {
         let zeros = || State::zeros(initial.shape());
         RungeKutta {
@@ -131,6 +139,7 @@ impl RungeKutta {
             dissipation_before: 0.0,
             counts: Counts::default(),
             stability_limited: 0,
+            stiffness: None,
         }
     }
 }

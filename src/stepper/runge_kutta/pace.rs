@@ -1,18 +1,12 @@
 //! How long steps are.
 
 use crate::stepper::Failure;
-use crate::stepper::controller::{Controller, initial_step};
 use crate::stepper::local_error::LocalError;
+use crate::stepper::step_size::{Attempt, StepSize};
 use crate::stepper::tableaus::Embedded;
-
-/// A step is stretched to a time that it must not pass if it would end within this part of its length before it (Hairer).
-const STRETCH: f64 = 1.01;
 
 /// A fixed step is stretched (or a time met) within this part of its length: it absorbs the rounding of `horizon/step`.
 const FIXED_SLACK: f64 = 1e-9;
-
-/// Steps of this part of the time scale are below the resolution of time.
-const RESOLUTION: f64 = 16.0 * f64::EPSILON;
 
 /// How step sizes are chosen.
 #[derive(Debug)]
@@ -21,72 +15,16 @@ pub(super) enum Pace {
     Fixed(Fixed),
 }
 
-/// An attempt: where it ends, and its size.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Attempt {
-    pub t_next: f64,
-    pub size: f64,
-}
-
 #[derive(Debug)]
 pub(super) struct Adaptive {
     pub embedded: Embedded,
     pub error: LocalError,
-    controller: Controller,
-    /// The step that the controller wants next; 0 before the first.
-    proposal: f64,
-    /// The first step's size, the time scale near `t = 0`.
-    time_scale: f64,
-    /// What underflow would be blamed on.
-    cause: Failure,
-    /// Whether the attempt has at least the wanted size.
-    whole: bool,
+    pub steps: StepSize,
 }
 
 impl Adaptive {
     pub(super) fn new(embedded: Embedded, error: LocalError) -> Self {
-        let controller = Controller::new(embedded.control);
-        Adaptive { embedded, error, controller, proposal: 0.0, time_scale: 0.0, cause: Failure::Underflow, whole: true }
-    }
-
-    pub(super) fn needs_first_step(&self) -> bool {
-        self.proposal == 0.0
-    }
-
-    pub(super) fn set_first_step(&mut self, state_norm: f64, rate_norm: f64, horizon: f64) {
-        self.proposal = initial_step(state_norm, rate_norm, horizon);
-        self.time_scale = self.proposal;
-    }
-
-    pub(super) fn attempt(&mut self, t: f64, limit: f64) -> Result<Attempt, Failure> {
-        // Also false for a proposal that is not a number.
-        let resolved = self.proposal > RESOLUTION * t.abs().max(self.time_scale);
-        if !resolved {
-            return Err(self.cause);
-        }
-        let remaining = limit - t;
-        let cut = STRETCH * self.proposal >= remaining;
-        let size = if cut { remaining } else { self.proposal };
-        self.whole = size >= self.proposal;
-        Ok(Attempt { t_next: if cut { limit } else { t + size }, size })
-    }
-
-    pub(super) fn accept(&mut self, size: f64, error: f64) {
-        if !self.controller.has_rejected() {
-            self.cause = Failure::Underflow;
-        }
-        let next = self.controller.accept(size, error, self.whole);
-        self.proposal = if self.whole { next } else { next.max(self.proposal) };
-    }
-
-    pub(super) fn reject(&mut self, size: f64, error: f64) {
-        self.cause = if error.is_finite() { Failure::Underflow } else { Failure::NonFinite };
-        self.proposal = self.controller.reject(size, error);
-    }
-
-    /// Whether the attempt has at least the size that was wanted.
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole
+        Adaptive { embedded, error, steps: StepSize::new(embedded.control) }
     }
 }
 
@@ -123,7 +61,7 @@ impl Fixed {
 impl Pace {
     pub(super) fn attempt(&mut self, t: f64, limit: f64) -> Result<Attempt, Failure> {
         match self {
-            Pace::Adaptive(adaptive) => adaptive.attempt(t, limit),
+            Pace::Adaptive(adaptive) => adaptive.steps.attempt(t, limit),
             Pace::Fixed(fixed) => fixed.attempt(t, limit),
         }
     }
@@ -131,20 +69,14 @@ impl Pace {
     /// The numbers that the next step depends on.
     pub(super) fn memory(&self) -> [f64; 4] {
         match self {
-            Pace::Adaptive(a) => {
-                [a.proposal, a.time_scale, a.controller.previous_error(), f64::from(u8::from(a.cause == Failure::NonFinite))]
-            }
+            Pace::Adaptive(adaptive) => adaptive.steps.memory(),
             Pace::Fixed(fixed) => [fixed.grid as f64, 0.0, 0.0, 0.0],
         }
     }
 
     pub(super) fn restore(&mut self, memory: [f64; 4]) {
         match self {
-            Pace::Adaptive(a) => {
-                [a.proposal, a.time_scale] = [memory[0], memory[1]];
-                a.controller.restore(memory[2]);
-                a.cause = if memory[3] == 0.0 { Failure::Underflow } else { Failure::NonFinite };
-            }
+            Pace::Adaptive(adaptive) => adaptive.steps.restore(memory),
             Pace::Fixed(fixed) => fixed.grid = memory[0] as u64,
         }
     }

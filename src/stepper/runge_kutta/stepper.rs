@@ -114,6 +114,7 @@ impl Stepper for RungeKutta {
             counts: self.counts,
             previous: None,
             drive: None,
+            switches: Vec::new(),
             memory,
         }
     }

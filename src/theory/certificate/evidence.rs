@@ -1,6 +1,6 @@
 //! What a certificate is made from: the instance and the tables of a run, as data.
 
-use crate::config::{FlowMethod, Form, InitSpec, Method};
+use crate::config::{Form, InitSpec, Method};
 use std::collections::BTreeMap;
 
 /// A run.
@@ -174,9 +174,6 @@ impl TrajectoryEvidence {
             Method::Exponential { .. } | Method::Cayley { .. } | Method::ClosedForm => return Some(1e-10),
             _ => return None,
         };
-        match integrator {
-            FlowMethod::Adaptive { tolerance, .. } => Some((1e3 * tolerance.rtol).max(1e-10)),
-            FlowMethod::Rk4 { .. } => None,
-        }
+        integrator.tolerance().map(|tolerance| (1e3 * tolerance.rtol).max(1e-10))
     }
 }
