@@ -646,7 +646,7 @@ fn the_schema_knows_every_key_and_its_limits() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["required"], serde_json::json!(["name", "record"]));
     let flow = &definition("FlowTable")["properties"];
-    assert_eq!(flow["method"]["enum"], serde_json::json!(["dopri5", "dop853", "rk4"]));
+    assert_eq!(flow["method"]["enum"], serde_json::json!(["dopri5", "dop853", "rkc2", "exponential", "auto", "rk4"]));
     assert_eq!(flow["rtol"]["default"], 1e-8);
     assert_eq!(definition("RecordTable")["properties"]["samples"]["minimum"], 2);
     assert_eq!(definition("RecordTable")["properties"]["observables"]["items"]["enum"].as_array().unwrap().len(), COLUMNS.len() + 1);
