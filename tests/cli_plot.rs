@@ -49,6 +49,50 @@ fn every_figure_is_a_file_and_a_line() {
 }
 
 #[test]
+fn descents_drift_as_the_exact_law_has_it_and_closed_forms_are_drawn() {
+    let scratch = Scratch::new();
+    tiny(&scratch);
+    expect_code(&scratch.pgflow(&["plot", "tiny", "--data"]), 0);
+    // Series: the flow, the descent, the descent's law.
+    let data = std::fs::read_to_string(scratch.path("tiny/figures/imbalance_drift.csv")).unwrap();
+    let series = |number: &str| -> Vec<f64> {
+        let rows = data.lines().filter(|line| line.split(',').next() == Some(number));
+        rows.map(|line| line.split(',').nth(2).unwrap().parse().unwrap()).collect()
+    };
+    let (measured, law) = (series("1"), series("2"));
+    assert!(measured.len() == 11 && measured[10] > 1e-4, "{measured:?}");
+    for (measured, law) in measured.iter().zip(&law) {
+        // Round-off of FᵀF − GᵀG, which is of the size of ‖Z‖², about 1.
+        assert!((measured - law).abs() < 1e-13, "{measured} {law}");
+    }
+    let exact = TINY.replace("[sensing.gaussian]\nmeasurements = 150", "[sensing.identity]").replace("[init.gaussian]", "[init.spectral]");
+    scratch.write("exact.toml", &exact);
+    expect_code(&scratch.pgflow(&["run", "exact.toml", "-o", "exact", "-q"]), 0);
+    expect_code(&scratch.pgflow(&["plot", "exact", "--data"]), 0);
+    let data = std::fs::read_to_string(scratch.path("exact/figures/spectrum_flow.csv")).unwrap();
+    let drawing = std::fs::read_to_string(scratch.path("exact/figures/spectrum_flow.svg")).unwrap();
+    assert!(drawing.contains("closed form of the flow"));
+    // Four singular values, and the closed forms of the target's two.
+    let point = |series: &str| -> f64 {
+        let row = data.lines().rfind(|line| line.split(',').next() == Some(series)).unwrap();
+        row.split(',').nth(2).unwrap().parse().unwrap()
+    };
+    for (measured, exact) in [("0", "4"), ("1", "5")] {
+        assert!((point(measured) - point(exact)).abs() < 1e-6, "{data}");
+    }
+    let mode = |sigma: f64, start: f64| pgflow::theory::balanced_mode(sigma, start, 10.0);
+    assert!(
+        (point("4") - mode(1.0, point_at_start(&data, "4"))).abs() < 1e-12
+            && (point("5") - mode(0.5, point_at_start(&data, "5"))).abs() < 1e-12
+    );
+}
+
+fn point_at_start(data: &str, series: &str) -> f64 {
+    let row = data.lines().find(|line| line.split(',').next() == Some(series)).unwrap();
+    row.split(',').nth(2).unwrap().parse().unwrap()
+}
+
+#[test]
 fn old_figures_go_and_other_files_stay() {
     let scratch = Scratch::new();
     let run = tiny(&scratch);

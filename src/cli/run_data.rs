@@ -9,8 +9,11 @@ use crate::output::{COMPARISON, Manifest, SPECTRUM, Status, TRAJECTORIES};
 use crate::problem::{Instance, initial_state};
 use crate::report::{ComparisonData, Ending, ExactSpectrum, RunData, TrajectoryData};
 use crate::simulation::{ComparisonRow, Outcome, RunRecord, TrajectoryRecord, fit_orders};
-use crate::theory::{ClosedForm, predicted_escape_time};
+use crate::theory::{ClosedForm, Descent, imbalance_laws, predicted_escape_time};
 use std::path::Path;
+
+/// The most floating-point operations for which descents are repeated.
+const REPEATED: f64 = 3e10;
 
 /// Reads a run's directory; an interrupted run is read as far as it came. The instance is rebuilt, and must be the one that the manifest tells of.
 pub(super) fn read(directory: &Path) -> Result<RunData, CliError> {
@@ -28,6 +31,7 @@ pub(super) fn read(directory: &Path) -> Result<RunData, CliError> {
         comparisons: comparisons(&rows),
         orders: fit_orders(&record(&experiment, &manifest, rows)),
     };
+    let mut starts = Vec::new();
     for (spec, trajectory) in experiment.trajectories.iter().zip(&mut run.trajectories) {
         let start = initial_state(&spec.init, experiment.width, &built.instance, built.factors.as_ref())?;
         trajectory.initial_norm = Some(operator_norm(View::of(start.matrix())));
@@ -36,8 +40,33 @@ pub(super) fn read(directory: &Path) -> Result<RunData, CliError> {
         if matches!(spec.method, Method::Flow(_) | Method::ClosedForm) {
             trajectory.exact = exact_spectrum(&built.instance, &start, &trajectory.t);
         }
+        starts.push(start);
     }
+    laws(&built.instance, &experiment, starts, &mut run.trajectories);
     Ok(run)
+}
+
+/// Repeats the gradient descents to sum the exact law of their imbalance, where that takes a few seconds at most.
+fn laws(instance: &Instance, experiment: &Experiment, starts: Vec<State>, trajectories: &mut [TrajectoryData]) {
+    let (mut descents, mut whose) = (Vec::new(), Vec::new());
+    for (k, (spec, start)) in experiment.trajectories.iter().zip(starts).enumerate() {
+        let Some(trajectory) = trajectories.get(k).filter(|trajectory| trajectory.points("imbalance_drift").is_some()) else { continue };
+        let Method::GradientDescent { step } = spec.method else { continue };
+        if !start.shape().is_symmetric() {
+            let after = trajectory.t.iter().map(|t| (t / step).round() as u64).collect();
+            descents.push(Descent { start, step_size: step, after });
+            whose.push(k);
+        }
+    }
+    let steps: u64 = descents.iter().filter_map(|descent| descent.after.last()).sum();
+    if steps as f64 * instance.operator.cost(1).flops > REPEATED {
+        return;
+    }
+    for (k, law) in whose.into_iter().zip(imbalance_laws(instance.operator.as_ref(), &instance.data, &descents)) {
+        if let Some(trajectory) = trajectories.get_mut(k) {
+            trajectory.imbalance_law = trajectory.t.iter().copied().zip(law).collect();
+        }
+    }
 }
 
 /// The singular values of the exact solution at given times; none where no closed form is known.

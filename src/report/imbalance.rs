@@ -1,12 +1,12 @@
 //! The imbalance and its drift, with what is known of them exactly (THEORY 3.1, 3.5).
 
 use super::build::{all, distinct, endings, time};
-use super::figure::{Axis, Figure, Key, Level, Outcome, Series};
+use super::figure::{Axis, Figure, Key, Level, Outcome, Series, Stroke};
 use super::run::{RunData, TrajectoryData};
 use super::scale::short;
 
-/// With more trajectories than these, bounds would hide the drifts.
-const BOUNDED: usize = 6;
+/// With more trajectories than these, laws would hide the drifts.
+const FEW: usize = 6;
 /// The most levels of `‖Λ₀‖`.
 const LEVELS: usize = 3;
 
@@ -32,33 +32,47 @@ pub(super) fn imbalance(run: &RunData) -> Outcome {
     figure.or_skipped("no trajectory has a positive imbalance; record it (the symmetric model has none)")
 }
 
-/// `‖Λ − Λ₀‖`: zero for flows, bounded by the loss for descents.
+/// `‖Λ − Λ₀‖`: zero for flows, a sum over the steps for descents.
 pub(super) fn drift(run: &RunData) -> Outcome {
     let title = format!("{}: drift of the imbalance", run.name);
     let mut figure = Figure::new("imbalance_drift", title, time(&all(run)), Axis::log("drift of the imbalance ‖Λ − Λ₀‖_{op}"));
-    let bounded = run.trajectories.len() <= BOUNDED;
+    let few = run.trajectories.len() <= FEW;
     for (k, trajectory) in run.trajectories.iter().enumerate() {
         let Some(points) = trajectory.points("imbalance_drift") else { continue };
         let series = Series::line(&trajectory.name, points).colour(k);
         figure.series.push(match run.trajectories.len() {
-            // Dashes tell bounds.
-            few if few <= BOUNDED => series.marker(k),
+            // Dashes tell laws.
+            _ if few => series.marker(k),
             some if distinct(some) => series.look(k),
             _ => series,
         });
-        if let Some(points) = bound(trajectory).filter(|_| bounded) {
-            figure.series.push(Series::line(format!("{}, 2η(f₀ − f)", trajectory.name), points).colour(k).dashes(1).marker(k).key(""));
+        if few {
+            beside(trajectory, k, &mut figure);
         }
-    }
-    if bounded && figure.series.iter().any(|series| series.dashes == 1) {
-        let meaning = [("measured", 0), ("2η(f₀ − f), its bound where ηL ≤ 1", 1)];
-        figure.keys = meaning.map(|(label, dashes)| Key { label: label.into(), dashes }).into();
     }
     if run.trajectories.iter().any(|trajectory| trajectory.conserves_imbalance && trajectory.points("imbalance_drift").is_some()) {
         figure.notes.push("Exact law of flows: no drift. What is seen of it there is the integrator's error and round-off.".into());
     }
     endings(&mut figure, run, "imbalance_drift");
     figure.or_skipped("no trajectory has a positive drift; record imbalance_drift (the symmetric model has none)")
+}
+
+/// The exact law of a descent, or where it was not summed, what it amounts to at most.
+fn beside(trajectory: &TrajectoryData, k: usize, figure: &mut Figure) {
+    let law = "exact law ‖Ση²(GᵀNᵀNG − FᵀNNᵀF)‖_{op}";
+    let (points, label, dashes) = match bound(trajectory) {
+        _ if !trajectory.imbalance_law.is_empty() => (trajectory.imbalance_law.clone(), law, 2),
+        Some(points) => (points, "2η(f₀ − f), its bound where ηL ≤ 1", 1),
+        None => return,
+    };
+    let series = Series::line(format!("{}, {label}", trajectory.name), points).key("").dashes(dashes);
+    // The law lies on what is measured: seen as dots on the line.
+    figure.series.push(if dashes == 2 { series.stroke(Stroke::Emphasis) } else { series.colour(k).marker(k) });
+    for key in [Key { label: "measured".into(), dashes: 0 }, Key { label: label.into(), dashes }] {
+        if !figure.keys.contains(&key) {
+            figure.keys.push(key);
+        }
+    }
 }
 
 /// What the exact law `Λ_{k+1} − Λ_k = η²(GᵀNᵀNG − FᵀNNᵀF)` amounts to at most: its norm is at most `η²‖∇f‖²`, and a step loses at least `(η/2)‖∇f‖²` of `f`

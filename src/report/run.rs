@@ -29,7 +29,7 @@ pub struct Ending {
     pub sentence: String,
 }
 
-/// Singular values of the exact solution, or why there are none.
+/// Times and singular values.
 pub type ExactSpectrum = Vec<(f64, Vec<f64>)>;
 
 /// A trajectory.
@@ -57,6 +57,8 @@ pub struct TrajectoryData {
     pub spectrum: Vec<(f64, Vec<f64>)>,
     /// The same of the exact solution, where there is a closed form.
     pub exact: ExactSpectrum,
+    /// `(t, ‖Σ η²(GᵀNᵀNG − FᵀNNᵀF)‖_op)`, the exact law of a descent's drift, where it was summed.
+    pub imbalance_law: Vec<(f64, f64)>,
 }
 
 /// A trajectory's distance from its reference. Values are NaN where they are not known.

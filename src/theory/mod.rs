@@ -8,6 +8,7 @@ mod closed_form;
 mod deviation_bound;
 mod envelope;
 mod escape;
+mod imbalance_law;
 mod modes;
 mod riccati;
 
@@ -15,6 +16,7 @@ pub use closed_form::{ClosedForm, ClosedFormError};
 pub use deviation_bound::{deviation_bound, first_order_estimate, product_bound};
 pub use envelope::{CurvatureAt, DefectUntil, Envelope, Intervals, envelopes, gauss_newton_bound};
 pub use escape::{descent_rate, effective_initial_size, escape_time, gaussian_escape_time, predicted_escape_time, signal};
+pub use imbalance_law::{Descent, imbalance_laws};
 pub use modes::{balanced_mode, imbalanced_growth, imbalanced_mode};
 pub use riccati::{balanced_product, signal_block, symmetric_product};
 

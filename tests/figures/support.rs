@@ -33,6 +33,7 @@ pub fn trajectory(name: &str, step: Option<f64>, samples: usize, value: impl Fn(
         predicted_escape: Some(2.5),
         spectrum: t.iter().map(|t| (*t, vec![value(*t).unwrap_or(0.0), 1e-3])).collect(),
         exact: Vec::new(),
+        imbalance_law: Vec::new(),
         t,
         columns,
     }
