@@ -97,8 +97,14 @@ pub(super) fn id(kind: &str, trajectory: &TrajectoryData) -> String {
     format!("{kind}_{}", trajectory.name.chars().map(plain).collect::<String>().trim_end_matches('_'))
 }
 
-/// Says how trajectories ended that did not end well. What diverges leaves the figure: the axis ends at ten times the largest value of the others.
-pub(super) fn endings(figure: &mut Figure, run: &RunData, column: &str) {
+/// The largest value of a column on trajectories that ended well.
+pub(super) fn largest(run: &RunData, column: &str) -> f64 {
+    let good = run.trajectories.iter().filter(|trajectory| trajectory.ending.success).filter_map(|trajectory| trajectory.points(column));
+    good.flatten().map(|(_, y)| y).filter(|y| y.is_finite()).fold(0.0, f64::max)
+}
+
+/// Says how trajectories ended that did not end well. What diverges leaves the figure: the axis ends at ten times the `largest` value of the others.
+pub(super) fn endings(figure: &mut Figure, run: &RunData, largest: f64) {
     let failed: Vec<&TrajectoryData> = run.trajectories.iter().filter(|t| !t.ending.success && !t.ending.sentence.is_empty()).collect();
     for trajectory in failed.iter().take(2) {
         figure.notes.push(format!("{}: {}.", trajectory.name, trajectory.ending.sentence.trim_end_matches('.')));
@@ -106,8 +112,6 @@ pub(super) fn endings(figure: &mut Figure, run: &RunData, column: &str) {
     if failed.len() > 2 {
         figure.notes.push(format!("{} more trajectories did not end as they should.", failed.len() - 2));
     }
-    let good = run.trajectories.iter().filter(|trajectory| trajectory.ending.success).filter_map(|trajectory| trajectory.points(column));
-    let largest = good.flatten().map(|(_, y)| y).filter(|y| y.is_finite()).fold(0.0, f64::max);
     let beyond = figure.series.iter().flat_map(|series| &series.points).any(|(_, y)| *y > 10.0 * largest);
     if largest > 0.0 && beyond && !failed.is_empty() {
         figure.y.most = Some(10.0 * largest);

@@ -1,6 +1,6 @@
 //! Deviations from a reference: over time, with their bounds, and their largest against the step size.
 
-use super::build::{distinct, time};
+use super::build::{distinct, endings, time};
 use super::figure::{Axis, Figure, Key, Outcome, Series, Stroke};
 use super::run::{ComparisonData, RunData, TrajectoryData};
 use crate::simulation::OrderFit;
@@ -71,6 +71,11 @@ fn product(run: &RunData, reference: &str, k: usize) -> Option<Outcome> {
         figure.series.push(if distinct(count) { series.look(colour) } else { series.colour(colour) });
     }
     figure.notes.push(format!("F′, G′: {reference}."));
+    let well = |comparison: &&ComparisonData| {
+        run.trajectories.iter().any(|trajectory| trajectory.name == comparison.trajectory && trajectory.ending.success)
+    };
+    let good = members(run, reference).filter(well).map(|comparison| largest(&comparison.deviation)).fold(0.0, f64::max);
+    endings(&mut figure, run, good);
     Some(figure.or_skipped(&format!("no trajectory deviates from {reference}")))
 }
 

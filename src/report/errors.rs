@@ -1,6 +1,6 @@
 //! Errors against time, and sharpness against `2/η`.
 
-use super::build::{all, distinct, endings, time};
+use super::build::{all, distinct, endings, largest, time};
 use super::figure::{Axis, Figure, Key, Level, Outcome, Series};
 use super::phases;
 use super::run::RunData;
@@ -42,7 +42,7 @@ pub(super) fn errors(run: &RunData) -> Outcome {
     if both {
         figure.keys = [(test, 0), (train, 1)].map(|(label, dashes)| Key { label: label.into(), dashes }).into();
     }
-    endings(&mut figure, run, column);
+    endings(&mut figure, run, largest(run, column));
     if let Some(leader) = run.leader() {
         let several = run.trajectories.len() > 1;
         phases::escapes(&mut figure, run, leader, several);
@@ -64,14 +64,14 @@ pub(super) fn sharpness(run: &RunData) -> Outcome {
     }
     limits.sort_by(f64::total_cmp);
     limits.dedup();
-    let largest = figure.series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+    let sharpest = figure.series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
     // A limit far above would flatten the curves.
-    let (near, far): (Vec<f64>, Vec<f64>) = limits.into_iter().partition(|limit| *limit <= 4.0 * largest);
+    let (near, far): (Vec<f64>, Vec<f64>) = limits.into_iter().partition(|limit| *limit <= 4.0 * sharpest);
     let level = |(k, y): (usize, &f64)| Level { label: format!("2/η, η = {}", short(2.0 / y)), y: *y, dashes: 1 + k };
     figure.levels.extend(near.iter().take(4).enumerate().map(level));
     if let Some(least) = far.first() {
         figure.notes.push(format!("2/η ≥ {} for the other descents, above the figure.", short(*least)));
     }
-    endings(&mut figure, run, "sharpness");
+    endings(&mut figure, run, largest(run, "sharpness"));
     figure.or_skipped("sharpness was not recorded; add it to record.observables")
 }

@@ -1,6 +1,6 @@
 //! The imbalance and its drift, with what is known of them exactly (THEORY 3.1, 3.5).
 
-use super::build::{all, distinct, endings, time};
+use super::build::{all, distinct, endings, largest, time};
 use super::figure::{Axis, Figure, Key, Level, Outcome, Series, Stroke};
 use super::run::{RunData, TrajectoryData};
 use super::scale::short;
@@ -28,7 +28,7 @@ pub(super) fn imbalance(run: &RunData) -> Outcome {
             |(k, y): (usize, &f64)| Level { label: format!("exact law of flows: ‖Λ₀‖ = {}", short(*y)), y: *y, dashes: 2 + k };
         figure.levels.extend(starts.iter().enumerate().map(level));
     }
-    endings(&mut figure, run, "imbalance");
+    endings(&mut figure, run, largest(run, "imbalance"));
     figure.or_skipped("no trajectory has a positive imbalance; record it (the symmetric model has none)")
 }
 
@@ -53,7 +53,7 @@ pub(super) fn drift(run: &RunData) -> Outcome {
     if run.trajectories.iter().any(|trajectory| trajectory.conserves_imbalance && trajectory.points("imbalance_drift").is_some()) {
         figure.notes.push("Exact law of flows: no drift. What is seen of it there is the integrator's error and round-off.".into());
     }
-    endings(&mut figure, run, "imbalance_drift");
+    endings(&mut figure, run, largest(run, "imbalance_drift"));
     figure.or_skipped("no trajectory has a positive drift; record imbalance_drift (the symmetric model has none)")
 }
 
