@@ -11,6 +11,9 @@ const LINES: usize = 8;
 /// So many repetitions make quantiles of 10 % and 90 %; fewer make a least and a largest value.
 const QUANTILES: usize = 10;
 
+/// Outcomes, as the table has them, after which there is no error to speak of.
+const LOST: [&str; 4] = ["diverged", "non-finite", "step underflow", "singular"];
+
 /// One figure's question: which column against which axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Question<'a> {
@@ -101,7 +104,7 @@ pub(super) fn varies(sweep: &SweepData, measure: Measure<'_>) -> bool {
 /// The measure of a row; `None` where it has none.
 pub(super) fn value(sweep: &SweepData, row: &super::sweep_data::Row<'_>, measure: Measure<'_>) -> Option<f64> {
     let outcome = row.cell(sweep.place("outcome")?);
-    let failed = matches!(outcome, "diverged" | "non_finite" | "step_underflow" | "singular");
+    let failed = LOST.contains(&outcome);
     match measure {
         Measure::Stable => Some(f64::from(u8::from(!failed))),
         Measure::Column(_) if failed => Some(f64::INFINITY),
@@ -255,5 +258,21 @@ fn slopes(figure: &mut Figure, sweep: &SweepData, question: &Question<'_>) {
         let whose = if several { format!("{family}: ") } else { String::new() };
         let label = format!("{whose}slope {:.3}{width}", row.slope);
         figure.series.push(Series::line(label, fitted).stroke(Stroke::Emphasis).dashes(1 + k));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::Outcome as Ending;
+
+    #[test]
+    fn outcomes_are_called_what_the_table_calls_them() {
+        let t = 1.0;
+        let lost = [Ending::Diverged { t, norm: 1.0 }, Ending::NonFinite { t }, Ending::StepUnderflow { t }, Ending::Singular { t }];
+        assert_eq!(lost.map(|ending| ending.label()), LOST);
+        let kept =
+            [Ending::Completed, Ending::Converged { t }, Ending::EvaluationLimit { t }, Ending::TimeLimit { t }, Ending::Interrupted { t }];
+        assert!(kept.iter().all(|ending| !LOST.contains(&ending.label())));
     }
 }
