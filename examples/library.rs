@@ -57,6 +57,7 @@ pub fn run(step: f64) -> Result<RunRecord, Box<dyn Error>> {
             spacing: Spacing::Linear,
             exact_times: false,
             snapshots: false,
+            singular_vectors: 0,
             observables: vec!["relative_error".into(), "imbalance_drift".into()],
             stop: Stop::default(),
         },

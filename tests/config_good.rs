@@ -60,6 +60,7 @@ spacing = "log"
 first = 1e-3
 exact_times = true
 snapshots = true
+singular_vectors = 2
 observables = ["imbalance", "loss"]
 [record.stop]
 relative_error = 1e-9
@@ -335,7 +336,7 @@ fn the_quickstart_resolves_to_what_it_says() {
     let expected = Problem::Generated { target: TargetSpec { seed: 7, kind }, sensing: SensingSpec { seed: 7, noise: 0.0, ensemble } };
     assert_eq!(problem, expected);
     assert_eq!((record.horizon, record.samples, record.spacing), (60.0, 200, Spacing::Linear));
-    assert_eq!((record.exact_times, record.snapshots, record.stop), (false, false, Stop::default()));
+    assert_eq!((record.exact_times, record.snapshots, record.singular_vectors, record.stop), (false, false, 3, Stop::default()));
     assert_eq!(record.observables, DEFAULT_COLUMNS);
     let names: Vec<&str> = trajectories.iter().map(|t| t.name.as_str()).collect();
     assert_eq!(names, ["flow", "gd[step=0.1]", "gd[step=0.05]", "gd[step=0.025]"]);

@@ -114,8 +114,8 @@ fn record(observers: &mut Observers, instance: &Instance, state: &State, t: f64,
     let answer = answer(instance, state);
     let residual = instance.target.as_ref().map(|target| &target.matrix - &answer.product);
     let sample = Sample { instance, t, state, answer: &answer, residual: residual.as_ref(), dissipation, imposed: None, drive: None };
-    let (values, spectrum) = observers.record(&sample);
-    Recorded { columns: observers.columns().to_vec(), values, spectrum }
+    let (values, svd) = observers.record(&sample);
+    Recorded { columns: observers.columns().to_vec(), values, spectrum: svd.map(|svd| svd.values) }
 }
 
 /// All default columns of one state, its own start.

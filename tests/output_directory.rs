@@ -26,6 +26,7 @@ fn manifest(directory: &Path, configuration: &str, outcome: Outcome) {
         rows: vec![],
         spectrum: vec![],
         snapshots: None,
+        vectors: None,
         outcome: Some(outcome),
         t: 0.0,
         steps: 0,

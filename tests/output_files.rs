@@ -28,6 +28,7 @@ fn trajectory(name: &str, outcome: Outcome) -> TrajectoryRecord {
         ],
         spectrum: vec![SpectrumRow { step: Some(3), t: 0.25, values: vec![1.0, 5e-324] }],
         snapshots: None,
+        vectors: None,
         outcome: Some(outcome),
         t: 0.3,
         steps: 3,

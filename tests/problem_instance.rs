@@ -60,6 +60,7 @@ fn experiment(problem: Problem) -> Experiment {
             spacing: Spacing::Linear,
             exact_times: false,
             snapshots: false,
+            singular_vectors: 0,
             observables: vec![],
             stop: Stop::default(),
         },

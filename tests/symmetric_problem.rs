@@ -93,6 +93,7 @@ fn experiment(ensemble: Ensemble, init: InitKind) -> Experiment {
         spacing: Spacing::Linear,
         exact_times: false,
         snapshots: false,
+        singular_vectors: 0,
         observables: vec![],
         stop: Stop::default(),
     };

@@ -152,11 +152,13 @@ impl Estimate {
         let spectrum = trajectories * times * modes * 4 * NUMBER;
         let comparison = pairs * times * 7 * NUMBER;
         let snapshots = if record.snapshots { trajectories * times * (size.height * size.width) as u64 * 8 } else { 0 };
+        let kept = modes.min(record.singular_vectors as u64);
+        let vectors = trajectories * times * kept * (size.rows + size.cols) as u64 * 8;
         Estimate {
             evaluations: counts.collect(),
             passes,
             samples: trajectories * times,
-            disk: table + spectrum + comparison + snapshots,
+            disk: table + spectrum + comparison + snapshots + vectors,
             forecast: None,
             size,
         }

@@ -266,6 +266,8 @@ pub struct Record {
     pub exact_times: bool,
     /// Whether factors are kept at every sample.
     pub snapshots: bool,
+    /// How many singular vectors of `FGᵀ` are kept of each side at every sample.
+    pub singular_vectors: usize,
     /// Names of the columns, in order, `default` expanded.
     pub observables: Vec<String>,
     /// When to stop early.

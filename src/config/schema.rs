@@ -192,6 +192,10 @@ pub(super) struct RecordTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = false))]
     pub snapshots: Key<bool>,
+    /// How many singular vectors of FGᵀ are kept of each side at every sample, in vectors.npz; a product that has fewer keeps those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 0))]
+    pub singular_vectors: Key<usize>,
     /// Columns of trajectories.csv, by name; "default" stands for the default ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = ["default"], "items" = super::json::column_schema()))]

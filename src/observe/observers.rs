@@ -5,7 +5,7 @@ use super::{
     signal, spectrum,
 };
 use crate::dynamics::State;
-use crate::linalg::Matrix;
+use crate::linalg::{Matrix, ThinSvd};
 use crate::problem::Instance;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -212,9 +212,9 @@ impl Observers {
         &self.columns
     }
 
-    /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the singular values of `FGᵀ`,
-    /// descending, if the state is finite.
-    pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<Vec<f64>>) {
+    /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the singular value decomposition of `FGᵀ`,
+    /// if the state is finite.
+    pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<ThinSvd>) {
         let (mut row, shared) = (vec![None; self.columns.len()], Shared::default());
         // The spectrum, which takes longest, beside the families.
         let observed = || self.families.par_iter_mut().with_max_len(1).map(|family| family.observe(sample, &shared)).collect::<Vec<_>>();
@@ -226,7 +226,7 @@ impl Observers {
                 }
             }
         }
-        (row, shared.product_svd(sample).map(|svd| svd.values.clone()))
+        (row, shared.into_product_svd(sample))
     }
 
     /// Whether some family follows every step.

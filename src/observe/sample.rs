@@ -42,6 +42,11 @@ impl Shared {
         self.product_svd.get_or_init(|| product_svd(sample.state)).as_ref()
     }
 
+    /// The same, handed over when the sample is done.
+    pub fn into_product_svd(self, sample: &Sample<'_>) -> Option<ThinSvd> {
+        self.product_svd.into_inner().unwrap_or_else(|| product_svd(sample.state))
+    }
+
     /// `‖(A*A − I)(R)‖_op = ‖N − R − A*(e)‖_op`; `None` without a target.
     pub fn measurement_error(&self, sample: &Sample<'_>) -> Option<f64> {
         *self.measurement_error.get_or_init(|| {

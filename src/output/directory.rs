@@ -3,7 +3,7 @@
 use super::atomic::TEMPORARY;
 use super::manifest::Status;
 use super::{Digest, MANIFEST_SCHEMA, OutputError, checkpoint_configuration, write_atomically};
-use super::{write_comparison, write_snapshots, write_spectrum, write_trajectories};
+use super::{write_comparison, write_snapshots, write_spectrum, write_trajectories, write_vectors};
 use crate::simulation::RunRecord;
 use serde::Deserialize;
 use std::fs::File;
@@ -23,6 +23,8 @@ pub const SPECTRUM: &str = "spectrum.csv";
 pub const COMPARISON: &str = "comparison.csv";
 /// Name of the factors' archive.
 pub const SNAPSHOTS: &str = "snapshots.npz";
+/// Name of the singular vectors.
+pub const VECTORS: &str = "vectors.npz";
 /// Name of the checkpoint.
 pub const CHECKPOINT: &str = "checkpoint.bin";
 /// Name of the report.
@@ -31,7 +33,7 @@ pub const REPORT: &str = "report.html";
 pub const FIGURES: &str = "figures";
 
 /// Every file that a run writes into its directory.
-const RESULTS: [&str; 8] = [MANIFEST, CONFIG, TRAJECTORIES, SPECTRUM, COMPARISON, SNAPSHOTS, CHECKPOINT, REPORT];
+const RESULTS: [&str; 9] = [MANIFEST, CONFIG, TRAJECTORIES, SPECTRUM, COMPARISON, SNAPSHOTS, VECTORS, CHECKPOINT, REPORT];
 
 /// Endings of a figure's files.
 const FIGURE_ENDINGS: [&str; 4] = ["svg", "png", "csv", "tex"];
@@ -158,6 +160,9 @@ impl RunDirectory {
         write_atomically(&self.file(COMPARISON), |writer| write_comparison(record, writer))?;
         if record.trajectories.iter().any(|trajectory| trajectory.snapshots.is_some()) {
             write_atomically(&self.file(SNAPSHOTS), |writer| write_snapshots(record, writer))?;
+        }
+        if record.trajectories.iter().any(|trajectory| trajectory.vectors.is_some()) {
+            write_atomically(&self.file(VECTORS), |writer| write_vectors(record, writer))?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub fn write_snapshots<W: Write + Seek>(record: &RunRecord, writer: W) -> io::Re
     archive.finish()?.flush()
 }
 
-fn stack<W: Write + Seek>(archive: &mut ArchiveWriter<W>, name: &str, samples: usize, factors: &[Matrix]) -> io::Result<()> {
+pub(super) fn stack<W: Write + Seek>(archive: &mut ArchiveWriter<W>, name: &str, samples: usize, factors: &[Matrix]) -> io::Result<()> {
     let (rows, width) = factors.first().map_or((0, 0), Matrix::shape);
     if factors.len() != samples || factors.iter().any(|factor| factor.shape() != (rows, width)) {
         let reason = format!("{name}: {} factors for {samples} times, or factors of unequal shapes", factors.len());

@@ -4,7 +4,7 @@ use super::SimulationError;
 use super::comparison::Pair;
 use super::deviation::Measures;
 use super::field::{FieldError, field};
-use super::record::{Snapshots, TrajectoryRecord};
+use super::record::{SingularVectors, Snapshots, TrajectoryRecord};
 use super::schedule::{Schedule, Side, end_time, own_times, recording_times};
 use super::trajectory::Trajectory;
 use crate::config::{Experiment, Method, Trace, TrajectorySpec};
@@ -70,6 +70,7 @@ pub(super) fn trajectory(
         rows: vec![],
         spectrum: vec![],
         snapshots: record.snapshots.then(Snapshots::default),
+        vectors: (record.singular_vectors > 0).then(|| SingularVectors::new(record.singular_vectors)),
         outcome: None,
         t: 0.0,
         steps: 0,

@@ -235,7 +235,8 @@ impl Monitor for Clock {
 /// Seconds of a round of the driver with all trajectories: the median of the first ones, in which nothing but the beginning is recorded.
 fn rehearse(experiment: &Experiment, instance: &Instance, starts: Vec<State>) -> Result<f64, SimulationError> {
     let mut short = experiment.clone();
-    (short.record.samples, short.record.snapshots, short.record.observables) = (2, false, Vec::new());
+    (short.record.samples, short.record.snapshots, short.record.singular_vectors) = (2, false, 0);
+    short.record.observables = Vec::new();
     (short.record.stop.evaluations, short.record.stop.wall_seconds) = (Some(ROUNDS), Some(SECONDS));
     let clock = Clock::default();
     Simulation::new(&short, instance, starts)?.run(&clock);

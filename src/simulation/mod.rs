@@ -22,5 +22,5 @@ pub use field::FieldError;
 pub use forecast::{Forecast, ForecastError, REHEARSED_BYTES, forecast};
 pub use order_fit::{OrderFit, fit_orders, sup_deviation};
 pub use outcome::Outcome;
-pub use record::{ComparisonRow, CrossCheck, ErrorBound, Row, RunRecord, Snapshots, SpectrumRow, TrajectoryRecord};
+pub use record::{ComparisonRow, CrossCheck, ErrorBound, Row, RunRecord, SingularVectors, Snapshots, SpectrumRow, TrajectoryRecord};
 pub use schedule::{number_of_steps, recording_steps, recording_times};

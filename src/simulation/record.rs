@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::dynamics::State;
-use crate::linalg::Matrix;
+use crate::linalg::{Matrix, ThinSvd};
 use crate::stepper::{Counts, Switch};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,43 @@ impl Snapshots {
     }
 }
 
+/// The first singular vectors of `FGᵀ` at every sample where the state is finite.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SingularVectors {
+    /// How many of each side, at most; a product that has fewer keeps those.
+    pub count: usize,
+    /// Flow times.
+    pub t: Vec<f64>,
+    /// Left ones as columns, `m × k` each.
+    pub left: Vec<Matrix>,
+    /// Right ones as columns, `n × k` each; the left ones again in the symmetric model.
+    pub right: Vec<Matrix>,
+}
+
+impl SingularVectors {
+    /// None yet.
+    pub fn new(count: usize) -> Self {
+        SingularVectors { count, ..SingularVectors::default() }
+    }
+
+    /// Keeps the first of a decomposition.
+    pub fn push(&mut self, t: f64, svd: &ThinSvd) {
+        let count = self.count.min(svd.values.len());
+        self.t.push(t);
+        self.left.push(svd.left.columns(0, count).into_owned());
+        self.right.push(svd.right.columns(0, count).into_owned());
+    }
+
+    pub(super) fn sort(&mut self) {
+        let mut order: Vec<usize> = (0..self.t.len()).collect();
+        order.sort_by(|&a, &b| self.t[a].total_cmp(&self.t[b]));
+        for vectors in [&mut self.left, &mut self.right] {
+            *vectors = order.iter().filter_map(|&i| vectors.get(i).cloned()).collect();
+        }
+        self.t = order.iter().map(|&i| self.t[i]).collect();
+    }
+}
+
 /// What re-integration by `ode_solvers` found: `max_t ‖FGᵀ − F'G'ᵀ‖_F / max_t ‖FGᵀ‖_F`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CrossCheck {
@@ -105,6 +142,8 @@ pub struct TrajectoryRecord {
     pub spectrum: Vec<SpectrumRow>,
     /// Factors, if asked for.
     pub snapshots: Option<Snapshots>,
+    /// Singular vectors, if asked for.
+    pub vectors: Option<SingularVectors>,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// Flow time reached.

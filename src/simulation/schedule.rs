@@ -131,7 +131,16 @@ mod tests {
     use crate::config::Stop;
 
     fn record(horizon: f64, samples: usize, spacing: Spacing) -> Record {
-        Record { horizon, samples, spacing, exact_times: false, snapshots: false, observables: vec![], stop: Stop::default() }
+        Record {
+            horizon,
+            samples,
+            spacing,
+            exact_times: false,
+            snapshots: false,
+            singular_vectors: 0,
+            observables: vec![],
+            stop: Stop::default(),
+        }
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl Lab {
             spacing: Spacing::Linear,
             exact_times: false,
             snapshots: true,
+            singular_vectors: 0,
             observables: DEFAULT_COLUMNS.iter().map(|name| name.to_string()).collect(),
             stop: Stop::default(),
         };

@@ -24,6 +24,7 @@ pub(super) fn record(table: &mut Located<RecordTable>) -> Result<Record, Flaw> {
         spacing: spacing(table, horizon)?,
         exact_times: fill(&mut table.exact_times, false),
         snapshots: fill(&mut table.snapshots, false),
+        singular_vectors: fill(&mut table.singular_vectors, 0),
         observables: observables(&mut table.observables)?,
         stop: table.stop.as_ref().map(|stop| stop_rules(&stop.value)).transpose()?.unwrap_or_default(),
     })

@@ -363,6 +363,9 @@ impl Trajectory {
         if let Some(snapshots) = &mut record.snapshots {
             snapshots.sort();
         }
+        if let Some(vectors) = &mut record.vectors {
+            vectors.sort();
+        }
         record
     }
 

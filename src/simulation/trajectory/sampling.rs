@@ -199,7 +199,7 @@ impl Trajectory {
             return;
         }
         self.judge_data(&sample, shared);
-        let (values, spectrum) = self.observers.record(&sample);
+        let (values, svd) = self.observers.record(&sample);
         if self.measures.curvature || self.observers.curvature_columns().iter().any(Option::is_some) {
             let purpose = Purpose::Curvature { row: self.record.rows.len() };
             let search = Some(Box::new(Curvature::new(state, &answer.matrix)));
@@ -216,8 +216,11 @@ impl Trajectory {
             });
         }
         self.record.rows.push(Row { step, t, values });
-        if let Some(values) = spectrum {
-            self.record.spectrum.push(SpectrumRow { step, t, values });
+        if let Some(svd) = svd {
+            if let Some(vectors) = &mut self.record.vectors {
+                vectors.push(t, &svd);
+            }
+            self.record.spectrum.push(SpectrumRow { step, t, values: svd.values });
         }
         if let Some(snapshots) = &mut self.record.snapshots {
             snapshots.push(t, state);
