@@ -34,6 +34,8 @@ pub enum Command {
     Sweep(super::sweep::SweepCommand),
     /// Draw the figures of a run or a sweep, as SVG and PNG (needs the feature `raster`, on by default), into its folder `figures`
     Plot(PlotArguments),
+    /// Write a run or a sweep as one page, report.html: outcome, figures to explore, certificate; it needs no network
+    Report(ReportArguments),
     /// Print a commented starter configuration
     New {
         /// Which one: starter (every key, commented), minimal, or photo (a target from a file)
@@ -78,6 +80,9 @@ pub struct RunArguments {
     /// Go on from where an interrupted run stopped, to the same bytes
     #[arg(long)]
     pub resume: bool,
+    /// Draw the figures (figures/) and write the page (report.html) at the end, as `pgflow plot` and `pgflow report` do
+    #[arg(long)]
+    pub report: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -153,4 +158,21 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
         _ => Err("use a number above 0".into()),
     }
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// The directory of a run, or of a sweep
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// The file to write [default: DIR/report.html]
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Draw spectrum, signal, angles and perturbation of this trajectory; repeatable [default: the first flow and the first descent]
+    #[arg(long, value_name = "NAME")]
+    pub trajectory: Vec<String>,
+    /// In a sweep: the final error up to which a run counts as recovered
+    #[arg(long, value_name = "ERROR", default_value_t = 1e-2, value_parser = positive)]
+    pub recovered: f64,
 }

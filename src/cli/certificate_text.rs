@@ -1,6 +1,7 @@
 //! A certificate as text, at most 110 columns wide.
 
 use super::certify::Finished;
+use crate::sensing::RipLowerBound;
 use crate::theory::certificate::{DISCLAIMER, Kind, Row, Table};
 
 /// Columns of the page.
@@ -12,28 +13,10 @@ const NUMBER: usize = 11;
 
 /// The tables with what has to be said beside them.
 pub fn text(finished: &Finished, tables: &[Table]) -> String {
-    let instance = &finished.evidence.instance;
-    let mut out = String::new();
-    out.push_str(&wrap(
-        &format!(
-            "{}: {}×{} of rank {}, σ₁ = {:.4e}, σ_r = {:.4e}, κ = {:.4}, width {}, {} measurements ({})",
-            finished.manifest.name,
-            instance.rows,
-            instance.cols,
-            instance.rank,
-            instance.sigma_1,
-            instance.sigma_r,
-            instance.condition_number(),
-            instance.width,
-            instance.measurements,
-            finished.manifest.instance.ensemble,
-        ),
-        0,
-    ));
+    let mut out = wrap(&instance_line(finished), 0);
     out.push_str(&wrap(DISCLAIMER, 0));
-    for bound in &finished.rip {
-        let effort = format!("{} starts for each end, {} passes", bound.restarts, bound.passes);
-        out.push_str(&wrap(&format!("δ_{} ≥ {:.4e}: a lower bound ({effort})", bound.order, bound.value), 0));
+    for line in rip_lines(finished) {
+        out.push_str(&wrap(&line, 0));
     }
     for table in tables {
         out.push('\n');
@@ -47,6 +30,33 @@ pub fn text(finished: &Finished, tables: &[Table]) -> String {
         }
     }
     out
+}
+
+/// What the certificate is about.
+pub fn instance_line(finished: &Finished) -> String {
+    let instance = &finished.evidence.instance;
+    format!(
+        "{}: {}×{} of rank {}, σ₁ = {:.4e}, σ_r = {:.4e}, κ = {:.4}, width {}, {} measurements ({})",
+        finished.manifest.name,
+        instance.rows,
+        instance.cols,
+        instance.rank,
+        instance.sigma_1,
+        instance.sigma_r,
+        instance.condition_number(),
+        instance.width,
+        instance.measurements,
+        finished.manifest.instance.ensemble,
+    )
+}
+
+/// The bounds on restricted isometry constants, a line each.
+pub fn rip_lines(finished: &Finished) -> Vec<String> {
+    let line = |bound: &RipLowerBound| {
+        let effort = format!("{} starts for each end, {} passes", bound.restarts, bound.passes);
+        format!("δ_{} ≥ {:.4e}: a lower bound ({effort})", bound.order, bound.value)
+    };
+    finished.rip.iter().map(line).collect()
 }
 
 fn block(out: &mut String, title: &str, rows: &[Row]) {

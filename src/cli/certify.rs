@@ -87,7 +87,7 @@ pub(super) fn rebuild(directory: &Path, experiment: &Experiment, manifest: &Mani
 }
 
 /// Reads a run's directory and rebuilds its instance, which must be the one that the manifest tells of.
-fn read(directory: &Path) -> Result<Finished, CliError> {
+pub(super) fn read(directory: &Path) -> Result<Finished, CliError> {
     let manifest = read_manifest(directory)?;
     if manifest.status != Status::Completed {
         return Err(wrong(directory, "the run was interrupted; go on with pgflow run --resume before certifying it"));

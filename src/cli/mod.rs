@@ -11,8 +11,11 @@ mod instance;
 mod interrupt;
 mod monitor;
 mod plot;
+mod report;
+mod report_sweep;
 mod run;
 mod run_data;
+mod singular_vectors;
 mod summary;
 mod sweep;
 mod sweep_submit;
@@ -34,6 +37,7 @@ pub fn run(arguments: Arguments) -> i32 {
         Command::Certify(arguments) => certify::run(&arguments),
         Command::Sweep(command) => sweep::run(&command),
         Command::Plot(arguments) => plot::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::New { template } => new(&template),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(shell),

@@ -17,9 +17,7 @@ const RASTER: bool = cfg!(feature = "raster");
 pub fn run(arguments: &PlotArguments) -> Result<i32, CliError> {
     let directory = &arguments.directory;
     let outcomes = if directory.join(SWEEP_CONFIG).exists() {
-        if let Some(name) = arguments.trajectory.first() {
-            return Err(wrong(directory, format!("is a sweep, whose figures are of all trajectories; leave out --trajectory {name}")));
-        }
+        refuse_selection(directory, &arguments.trajectory)?;
         sweep_figures(&sweep_data(directory)?, arguments.recovered)
     } else {
         let run = run_data::read(directory)?;
@@ -29,8 +27,16 @@ pub fn run(arguments: &PlotArguments) -> Result<i32, CliError> {
     Ok(exit::DONE)
 }
 
+/// A sweep has no figures of single trajectories.
+pub(super) fn refuse_selection(directory: &Path, names: &[String]) -> Result<(), CliError> {
+    match names.first() {
+        Some(name) => Err(wrong(directory, format!("is a sweep, whose figures are of all trajectories; leave out --trajectory {name}"))),
+        None => Ok(()),
+    }
+}
+
 /// Collects a sweep, as far as it has come.
-fn sweep_data(directory: &Path) -> Result<SweepData, CliError> {
+pub(super) fn sweep_data(directory: &Path) -> Result<SweepData, CliError> {
     let sweep = Sweep::open(directory)?;
     let table = collect(&sweep, false)?;
     let (name, keys) = (sweep.manifest.name.clone(), sweep.manifest.keys.clone());
@@ -60,7 +66,7 @@ pub(super) fn write_figures(directory: &Path, outcomes: &[Outcome], data: bool) 
     Ok(text)
 }
 
-fn selection(run: &RunData, names: &[String], directory: &Path) -> Result<Selection, CliError> {
+pub(super) fn selection(run: &RunData, names: &[String], directory: &Path) -> Result<Selection, CliError> {
     let unknown = |name: &&String| !run.trajectories.iter().any(|trajectory| trajectory.name == **name);
     match names.iter().find(unknown) {
         Some(name) => {

@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::interrupt::Interrupt;
 use super::monitor::Attendant;
 use super::summary::Summary;
-use super::{exit, experiment, print};
+use super::{exit, experiment, print, report};
 use crate::config::{Experiment, Loaded, Problem};
 use crate::dynamics::State;
 use crate::output::{
@@ -15,7 +15,7 @@ use crate::output::{
 use crate::problem::{BuiltProblem, build_instance, initial_state};
 use crate::simulation::{End, RunRecord, SavedRun, Simulation};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 pub fn run(arguments: &RunArguments) -> Result<i32, CliError> {
@@ -82,8 +82,11 @@ impl<'a> Session<'a> {
         }
         let record = simulation.record();
         self.write(&directory, &built, &simulation, &record, matches!(end, End::Interrupted(_)))?;
-        self.report(&record, &directory)?;
-        if matches!(end, End::Interrupted(_)) && !self.arguments.quiet {
+        // Who interrupts a run does not wait for its report: that comes when it is resumed.
+        let interrupted = matches!(end, End::Interrupted(_));
+        let page = if self.arguments.report && !interrupted { Some(report::figures_and_page(directory.path())?) } else { None };
+        self.report(&record, &directory, page.as_deref())?;
+        if interrupted && !self.arguments.quiet {
             let _ = writeln!(std::io::stderr(), "interrupted: the same command with --resume goes on from here, to the same bytes");
         }
         Ok(match end {
@@ -107,11 +110,14 @@ impl<'a> Session<'a> {
         if manifest.config_hash != self.configuration || manifest.status != Status::Completed {
             return Ok(None);
         }
+        let page = if self.arguments.report { Some(report::figures_and_page(&self.path())?) } else { None };
         if self.arguments.json {
-            let directory = self.path().display().to_string();
-            print(&format!("{:#}\n", serde_json::json!({ "name": manifest.name, "directory": directory, "finished_already": true })))?;
+            let (directory, page) = (self.path().display().to_string(), page.map(|page| page.display().to_string()));
+            let json = serde_json::json!({ "name": manifest.name, "directory": directory, "finished_already": true, "report": page });
+            print(&format!("{json:#}\n"))?;
         } else if !self.arguments.quiet {
-            print(&format!("{} has finished already\n", self.path().display()))?;
+            let page = page.map(|page| format!("report in {}\n", page.display())).unwrap_or_default();
+            print(&format!("{} has finished already\n{page}", self.path().display()))?;
         }
         Ok(Some(if manifest.is_success() { exit::DONE } else { exit::FAILED }))
     }
@@ -167,7 +173,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn report(&self, record: &RunRecord, directory: &RunDirectory) -> Result<(), CliError> {
+    fn report(&self, record: &RunRecord, directory: &RunDirectory, page: Option<&Path>) -> Result<(), CliError> {
         let summary = Summary::new(record);
         let seconds = self.started.elapsed().as_secs_f64();
         if self.arguments.json {
@@ -175,12 +181,14 @@ impl<'a> Session<'a> {
             json["name"] = self.experiment.name.clone().into();
             json["directory"] = directory.path().display().to_string().into();
             json["seconds"] = seconds.into();
+            json["report"] = page.map(|page| page.display().to_string()).into();
             return print(&format!("{json:#}\n"));
         }
         if self.arguments.quiet {
             return Ok(());
         }
-        print(&format!("{}results in {} ({seconds:.2} s)\n", summary.text(), directory.path().display()))
+        let page = page.map(|page| format!("report in {}\n", page.display())).unwrap_or_default();
+        print(&format!("{}results in {} ({seconds:.2} s)\n{page}", summary.text(), directory.path().display()))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is plain data that serialises to JSON: axes, series of points, levels, marks, phases, a map. [`figures`] makes those of a run from a
 //! [`RunData`], [`sweep_figures`] those of a sweep from a [`SweepData`]; [`svg()`] draws one, [`png`] rasterises the drawing with the font that the crate carries, [`csv`] and [`pgfplots()`] hand the same
-//! numbers to other tools. Labels are in the notation of [`notation`].
+//! numbers to other tools. Labels are in the notation of [`notation`]. [`page`] puts all of a run into one HTML file.
 
 mod budget;
 mod build;
@@ -15,11 +15,13 @@ mod figure;
 mod imbalance;
 mod layout;
 pub mod notation;
+pub mod page;
 mod pgfplots;
 mod phases;
 mod raster;
 mod run;
 mod scale;
+mod sentence;
 mod signal;
 mod spectrum;
 mod style;
@@ -37,6 +39,7 @@ pub use pgfplots::pgfplots;
 pub use phases::{Phases, phases};
 pub use raster::{RasterError, ZOOM, png};
 pub use run::{ComparisonData, Ending, ExactSpectrum, RunData, TrajectoryData};
+pub use sentence::sentence;
 pub use style::{colour, dash_array};
 pub use svg::svg;
 pub use sweep::sweep_figures;
