@@ -200,17 +200,21 @@ def check_bounds(report, problem, config, directory):
             flow = None if stepping else law(problem, trajectory, directory)
             gammas = largest_defects(problem, kind, table, flow, times)
             pairs = [row for row in comparison if row["trajectory"] == name]
+            # Of flows pgflow raises ‖g‖ by a tenth, and takes the largest of a step, which may be longer than the interval.
+            wider = np.pad(gammas, 1, mode="edge")
+            raised = 1.1 * 1.001 * np.maximum(wider[:-2], np.maximum(wider[1:-1], wider[2:]))
             for column, first_order in (("bound", False), ("bound_first_order", True)):
-                u, label = 0.0, f"{kind or name}: {column}"
+                u, above, label = 0.0, 0.0, f"{kind or name}: {column}"
                 for j, row in enumerate(pairs):
                     if j > 0:
-                        u = grow(u, *worst_of(curvature, j - 1), normal, gammas[j - 1], times[j] - times[j - 1], first_order)
+                        step = lambda u, gamma: grow(u, *worst_of(curvature, j - 1), normal, gamma, times[j] - times[j - 1], first_order)
+                        u, above = step(u, gammas[j - 1]), step(above, raised[j - 1])
                     theirs = float(row[column])
                     if stepping:  # λ_A is known to its residual, some 1e-8
                         report.add(f"{label}, relative", abs(theirs - u), 1e-6 * u, u)
-                    else:  # pgflow raises ‖g‖ by a quarter, and takes the largest of a step that may be longer than the interval
+                    else:
                         report.add(f"{label} is not below that of finer defects", u - theirs, 1e-5 * u, u)
-                        report.add(f"{label} is not far above", theirs - u, 0.3 * u, u)
+                        report.add(f"{label} is not above that of raised defects", theirs - above, 1e-5 * above, u)
             for row in pairs:
                 report.add(f"{kind or name}: the deviation is not above the bound", float(row["factor_deviation"]), float(row["bound"]))
     report.add("every comparison is looked at", float({row["trajectory"] for row in comparison} != seen), 0.0)

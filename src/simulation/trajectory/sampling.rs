@@ -7,7 +7,7 @@ use crate::linalg::{frobenius, operator_norm};
 use crate::observe::{Curvature, Motion, Sample};
 use crate::sensing::{Answer, BATCH, Want};
 use crate::simulation::comparison::Waiting;
-use crate::simulation::deviation::{CERTIFICATE_MARGIN, CERTIFICATE_NODES, CurvaturePoint, IMPOSED_NODES};
+use crate::simulation::deviation::{CERTIFICATE_MARGIN, CERTIFICATE_NODES, CurvaturePoint, IMPOSED_MARGIN, IMPOSED_NODES};
 use crate::simulation::pending::GAUSS;
 use crate::simulation::record::{Row, SpectrumRow};
 use crate::simulation::schedule::Due;
@@ -174,14 +174,15 @@ impl Trajectory {
             return;
         }
         if let Purpose::Imposed { until } = point.purpose {
-            self.defects.add(until, imposed.map_or(f64::NAN, |blocks| CERTIFICATE_MARGIN * blocks.rate(state).norm()));
+            self.defects.add(until, imposed.map_or(f64::NAN, |blocks| IMPOSED_MARGIN * blocks.rate(state).norm()));
             return;
         }
         if let (Purpose::Error { until }, Some(rate)) = (point.purpose, &point.rate) {
             let mut field = State::zeros(state.shape());
             GradientFlow.resume(Moment { t, piece: 0 }, state, answer, &mut field);
             *field.matrix_mut() -= rate.matrix();
-            self.defects.add(until, CERTIFICATE_MARGIN * field.norm());
+            let margin = if self.measures.error { CERTIFICATE_MARGIN } else { IMPOSED_MARGIN };
+            self.defects.add(until, margin * field.norm());
             return;
         }
         if let (Purpose::Curvature { row }, Some(search)) = (point.purpose, &point.search) {
