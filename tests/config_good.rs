@@ -312,6 +312,28 @@ name = "flow"
 [trajectory.flow]
 "#;
 
+/// Every point of every sweep that is part of the repository is an experiment, complete when resolved, and unlike all others.
+#[test]
+fn every_point_of_every_sweep_resolves() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/sweeps");
+    let mut visited = 0;
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let path = entry.unwrap().path();
+        let (name, text) = (path.display().to_string(), std::fs::read_to_string(&path).unwrap());
+        let file = SweepFile::parse(Source { name: &name, text: &text }, &[], &directory).unwrap_or_else(|error| panic!("{error}"));
+        let mut resolved = std::collections::BTreeSet::new();
+        for index in 0..file.len() {
+            let loaded = file.load(index).unwrap_or_else(|error| panic!("{error}"));
+            let again = load(Source { name: &name, text: &loaded.resolved }, &[], &directory).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(again.resolved, loaded.resolved, "{name}, point {index}");
+            assert!(resolved.insert(loaded.resolved), "{name}: point {index} is another one too");
+        }
+        assert!(file.len() > 1 && !file.fits().is_empty(), "{name} shows nothing");
+        visited += 1;
+    }
+    assert!(visited >= 4, "{visited} sweeps");
+}
+
 #[test]
 fn every_configuration_loads_and_its_resolution_is_a_fixed_point() {
     let texts = all_texts();

@@ -122,3 +122,76 @@ fn an_array_on_a_real_slurm_gives_the_same_bytes() {
     }
     assert_eq!(std::fs::read_to_string(table).unwrap(), expected);
 }
+
+/// The states and numbers of restarts of an array's tasks, as `squeue` tells them.
+fn queue(job: &str) -> String {
+    let output =
+        std::process::Command::new("squeue").args(["--noheader", "--array", "--jobs", job, "--format", "%i %t %r"]).output().unwrap();
+    stdout(&output)
+}
+
+/// A shard that is told that its time is nearly over ends with code 75, goes back into the queue, runs again and finishes.
+#[test]
+#[ignore = "needs a Slurm: tests/slurm/run.sh starts one"]
+fn a_shard_out_of_time_is_queued_again_and_finishes() {
+    const SLOW: &str =
+        "\n[sweep]\n\"init.gaussian.scale\" = { log = [1e-2, 1e-4], points = 4 }\n\"sensing.gaussian.seed\" = { integers = [1, 10] }\n";
+    let scratch = Scratch::new();
+    // A second or more in all, so that the signal comes in the middle.
+    let set = ["--set", "trajectory[gd].gradient_descent.step=2e-4", "--set", "record.horizon=10"];
+    let plan = |directory: &str| {
+        scratch.write("sweep.toml", &format!("{TINY}{SLOW}"));
+        expect_code(&scratch.pgflow(&[&["sweep", "plan", "sweep.toml", "-o", directory], &set[..]].concat()), 0);
+    };
+    plan("undisturbed");
+    expect_code(&scratch.pgflow(&["sweep", "run", "undisturbed"]), 0);
+    expect_code(&scratch.pgflow(&["sweep", "collect", "undisturbed"]), 0);
+    let expected = read(&scratch.path("undisturbed"), "collected.csv");
+    plan("cluster");
+    let submitted = scratch.pgflow(&["sweep", "submit", "cluster", "--slurm", "--shards=1", "--jobs=1", "--time", "00:10:00"]);
+    expect_code(&submitted, 0);
+    let text = stdout(&submitted);
+    let job = text.split("array ").last().and_then(|rest| rest.split(',').next()).expect("the array's number").trim().to_owned();
+    // As Slurm does two minutes before the end: SIGUSR1 to the batch script alone.
+    let begin = Instant::now();
+    let results = || {
+        std::fs::read_dir(scratch.path("cluster/results"))
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "bin"))
+            .count()
+    };
+    while results() == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "the array does not begin: {}", queue(&job));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let signalled = std::process::Command::new("scancel").args(["--batch", "--signal=USR1", &job]).status().unwrap();
+    assert!(signalled.success());
+    let log = || {
+        std::fs::read_dir(scratch.path("cluster"))
+            .unwrap()
+            .filter_map(|entry| {
+                let path = entry.unwrap().path();
+                let name = path.file_name()?.to_str()?;
+                (name.starts_with("slurm-") && !name.contains("collect")).then(|| std::fs::read_to_string(&path).unwrap())
+            })
+            .collect::<String>()
+    };
+    while !log().contains("interrupted: the same command goes on from here") {
+        assert!(begin.elapsed() < Duration::from_secs(90), "no interruption: {}\n{}", queue(&job), log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let before = results();
+    assert!(before < 40, "it was over before the signal came");
+    // Slurm holds a requeued job back for two minutes or so; it need not wait.
+    let table = scratch.path("cluster/collected.csv");
+    let mut released = false;
+    while !table.exists() || !std::fs::read_to_string(&table).is_ok_and(|text| text == expected) {
+        assert!(begin.elapsed() < Duration::from_secs(400), "the shard does not run again: {}\n{}", queue(&job), log());
+        std::thread::sleep(Duration::from_secs(1));
+        if !released && queue(&job).contains(" PD ") {
+            released = true;
+            let _ = std::process::Command::new("scontrol").args(["update", &format!("JobId={job}"), "StartTime=now"]).status();
+        }
+    }
+    assert!(log().contains(&format!("{} tasks done, {before} had results", 40 - before)), "{}", log());
+}

@@ -18,6 +18,7 @@ mod run_data;
 mod singular_vectors;
 mod summary;
 mod sweep;
+mod sweep_progress;
 mod sweep_submit;
 
 pub use arguments::Arguments;

@@ -3,20 +3,18 @@
 use super::arguments::ConfigArguments;
 use super::error::CliError;
 use super::interrupt::Interrupt;
+use super::sweep_progress::{Attendant, duration};
 use super::sweep_submit::{SubmitArguments, submit};
 use super::{exit, experiment, print};
 use crate::config::Source;
 use crate::output::write_atomically;
-use crate::sweep::{RunOptions, Shard, Store, Sweep, Tally, Watch, collect, fit, plan, run as run_shard, write_fits};
-use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
-
-/// Time between two lines of progress where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(60);
+use crate::sweep::{
+    Cell, Collected, Column, CsvSink, RowSink, RunOptions, Shard, ShardProgress, Store, Sweep, SweepError, Tally, collect_into, columns,
+    fit, plan, read_progress, recovery, run as run_shard, write_fits, write_recovery,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// The commands of a sweep.
 #[derive(Debug, Subcommand)]
@@ -25,7 +23,7 @@ pub enum SweepCommand {
     Plan(PlanArguments),
     /// Run the tasks that have no result yet, or a shard of them
     Run(RunShardArguments),
-    /// Tell how many tasks are done
+    /// Tell how many tasks are done, failed and running, and how long the rest will take
     Status {
         /// The directory of a planned sweep
         #[arg(value_name = "DIR")]
@@ -34,7 +32,7 @@ pub enum SweepCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Collect the results into one table (CSV)
+    /// Collect the results into one table (CSV or Parquet)
     Collect(CollectArguments),
     /// Submit a sweep to a Slurm cluster: an array of shards, and a job that collects
     Submit(SubmitArguments),
@@ -80,19 +78,31 @@ pub struct RunShardArguments {
     pub quiet: bool,
 }
 
+/// The format of a collected table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Text, numbers with 17 digits
+    Csv,
+    /// Columns with types
+    Parquet,
+}
+
 /// Arguments of `sweep collect`.
 #[derive(Debug, Args)]
 pub struct CollectArguments {
     /// The directory of a sweep
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
-    /// The table [default: DIR/collected.csv, or DIR/samples.csv]
+    /// The table [default: DIR/collected.csv, or DIR/samples.csv; .parquet with --format parquet]
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Its format [default: parquet if FILE ends with .parquet, csv otherwise]
+    #[arg(long, value_enum)]
+    pub format: Option<TableFormat>,
     /// One row a recorded time instead of one a trajectory
     #[arg(long)]
     pub samples: bool,
-    /// Print the slopes that [sweep] fit asks for, as CSV
+    /// Print the slopes and probabilities that [sweep] fit asks for, as CSV
     #[arg(long, conflicts_with = "samples")]
     pub fit: bool,
 }
@@ -162,14 +172,14 @@ fn run_command(arguments: &RunShardArguments) -> Result<i32, CliError> {
     let shard = arguments.shard.or_else(slurm_shard).unwrap_or(Shard::WHOLE);
     let memory = arguments.memory.or_else(slurm_memory);
     let options = RunOptions { shard, jobs: jobs.clamp(1, 512), retry_failed: arguments.retry_failed, memory };
-    let attendant = Attendant::new(interrupt, arguments.quiet);
+    let attendant = Attendant::new(interrupt, arguments.quiet, &arguments.directory, shard);
     let tally = std::thread::scope(|scope| {
         scope.spawn(|| attendant.tell());
         let tally = run_shard(&sweep, options, &attendant);
-        attendant.over.store(true, Ordering::Relaxed);
+        attendant.end();
         tally
     });
-    attendant.bar.finish_and_clear();
+    attendant.clear();
     let tally = tally?;
     if !arguments.quiet {
         print(&text(&tally))?;
@@ -198,105 +208,118 @@ fn text(tally: &Tally) -> String {
     text + "\n"
 }
 
-/// Tells how far a shard is.
-struct Attendant {
-    interrupt: Interrupt,
-    bar: ProgressBar,
-    lines: bool,
-    over: AtomicBool,
-    started: Instant,
-    pending: AtomicUsize,
-    running: AtomicUsize,
-    done: AtomicUsize,
-    failed: AtomicUsize,
-}
-
-impl Attendant {
-    fn new(interrupt: Interrupt, quiet: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let target = if terminal && !quiet { ProgressDrawTarget::stderr_with_hz(4) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} tasks, {msg}, {eta} left") {
-            bar.set_style(style);
-        }
-        let zero = || AtomicUsize::new(0);
-        let (over, started) = (AtomicBool::new(false), Instant::now());
-        let lines = !terminal && !quiet;
-        Attendant { interrupt, bar, lines, over, started, pending: zero(), running: zero(), done: zero(), failed: zero() }
-    }
-
-    /// A line a minute, until the shard is over.
-    fn tell(&self) {
-        let mut last = Instant::now();
-        while !self.over.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(20));
-            if self.lines && last.elapsed() >= LINE_INTERVAL {
-                last = Instant::now();
-                let (done, pending) = (self.done.load(Ordering::Relaxed), self.pending.load(Ordering::Relaxed));
-                let left = match done {
-                    0 => "unknown".into(),
-                    _ => format!("{:.0} s", self.started.elapsed().as_secs_f64() / done as f64 * pending.saturating_sub(done) as f64),
-                };
-                let _ = writeln!(std::io::stderr(), "{done}/{pending} tasks done, {}; time left: {left}", self.counts());
-            }
-        }
-    }
-
-    fn counts(&self) -> String {
-        format!("{} running, {} failed", self.running.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
-    }
-}
-
-impl Watch for Attendant {
-    fn interrupted(&self) -> bool {
-        self.interrupt.is_set()
-    }
-
-    fn begin(&self, pending: usize, _present: usize) {
-        self.pending.store(pending, Ordering::Relaxed);
-        self.bar.set_length(pending as u64);
-    }
-
-    fn running(&self, tasks: usize) {
-        self.running.fetch_add(tasks, Ordering::Relaxed);
-        self.bar.set_message(self.counts());
-    }
-
-    fn done(&self, failed: bool) {
-        // Tasks that another process has done were never running here.
-        let _ = self.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |running| Some(running.saturating_sub(1)));
-        self.done.fetch_add(1, Ordering::Relaxed);
-        self.failed.fetch_add(usize::from(failed), Ordering::Relaxed);
-        self.bar.inc(1);
-        self.bar.set_message(self.counts());
-    }
-}
-
-fn status(directory: &std::path::Path, json: bool) -> Result<i32, CliError> {
+fn status(directory: &Path, json: bool) -> Result<i32, CliError> {
     let sweep = Sweep::open(directory)?;
-    let status = Store::new(directory).status(&sweep.manifest.tasks)?;
-    let left = status.total - status.present;
+    let status = Store::open(directory)?.status(&sweep.manifest.tasks)?;
+    let left = status.total - status.done - status.failed;
+    let processes = read_progress(directory);
+    let running: usize = processes.iter().map(|process| process.running).sum();
+    // Shards run side by side: the slowest decides.
+    let time_left = processes.iter().map(|process| process.left).reduce(|a, b| Some(f64::max(a?, b?))).flatten();
     if json {
-        print(&format!("{}\n", serde_json::json!({ "total": status.total, "done": status.present, "left": left })))?;
-    } else {
-        print(&format!("{} of {} tasks done, {left} left\n", status.present, status.total))?;
+        let told = serde_json::json!({
+            "total": status.total, "done": status.done, "failed": status.failed, "left": left, "running": running,
+            "seconds_left": time_left, "processes": processes,
+        });
+        print(&format!("{told}\n"))?;
+        return Ok(exit::DONE);
     }
+    let mut text = format!("{} of {} tasks done, {} failed, {left} left\n", status.done, status.total, status.failed);
+    if left > 0 {
+        text += &match processes.len() {
+            0 => "no process is running (or none has said so in the last two minutes)\n".into(),
+            count => format!("{running} running in {count} processes; time left: {}\n", duration(time_left)),
+        };
+        for process in &processes {
+            let ShardProgress { shard, host, process: number, done, pending, .. } = process;
+            text += &format!("    shard {shard} on {host} ({number}): {done} of {pending} done; time left: {}\n", duration(process.left));
+        }
+    }
+    print(&text)?;
     Ok(exit::DONE)
+}
+
+/// The format of a table: what is asked for, or what the name ends with.
+fn format_of(arguments: &CollectArguments) -> TableFormat {
+    let by_name = |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    arguments.format.unwrap_or(match arguments.out.as_ref().is_some_and(by_name) {
+        true => TableFormat::Parquet,
+        false => TableFormat::Csv,
+    })
+}
+
+/// Rows written to a file, and kept as well if they are wanted.
+struct Both<'a> {
+    file: Box<dyn RowSink + 'a>,
+    kept: Option<&'a mut Collected>,
+}
+
+impl RowSink for Both<'_> {
+    fn row(&mut self, row: &[Cell]) -> std::io::Result<()> {
+        if let Some(kept) = &mut self.kept {
+            kept.row(row)?;
+        }
+        self.file.row(row)
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        self.file.finish()
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_sink<'a, W: Write + Send + 'a>(writer: W, columns: &[Column]) -> std::io::Result<Box<dyn RowSink + 'a>> {
+    Ok(Box::new(crate::sweep::ParquetSink::new(writer, columns)?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_sink<'a, W: Write + Send + 'a>(_writer: W, _columns: &[Column]) -> std::io::Result<Box<dyn RowSink + 'a>> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 fn collect_command(arguments: &CollectArguments) -> Result<i32, CliError> {
     let sweep = Sweep::open(&arguments.directory)?;
-    let table = collect(&sweep, arguments.samples)?;
-    let name = if arguments.samples { "samples.csv" } else { "collected.csv" };
+    let format = format_of(arguments);
+    if format == TableFormat::Parquet && !cfg!(feature = "parquet") {
+        let reason = "this pgflow was built without the feature `parquet`; build it with its default features, or use --format csv".into();
+        return Err(CliError::Run { path: arguments.directory.clone(), reason });
+    }
+    let ending = if format == TableFormat::Csv { "csv" } else { "parquet" };
+    let name = format!("{}.{ending}", if arguments.samples { "samples" } else { "collected" });
     let path = arguments.out.clone().unwrap_or_else(|| arguments.directory.join(name));
-    write_atomically(&path, |writer| table.write(writer))?;
+    let columns = columns(&sweep, arguments.samples);
+    let names = columns.iter().map(|column| column.name.clone()).collect();
+    let (mut kept, mut outcome) = (Collected { columns: names, ..Collected::default() }, None);
+    let written = write_atomically(&path, |writer| {
+        let file: Box<dyn RowSink + '_> = match format {
+            TableFormat::Csv => Box::new(CsvSink::new(writer, &columns)?),
+            TableFormat::Parquet => parquet_sink(writer, &columns)?,
+        };
+        match collect_into(&sweep, arguments.samples, &mut Both { file, kept: arguments.fit.then_some(&mut kept) }) {
+            Err(SweepError::Sink(error)) => Err(error),
+            other => {
+                let result = if other.is_ok() { Ok(()) } else { Err(std::io::Error::other("a result cannot be read")) };
+                outcome = Some(other);
+                result
+            }
+        }
+    });
+    // What went wrong with a result says more than that the table could not be written.
+    let table = outcome.transpose()?.unwrap_or_default();
+    written?;
     if arguments.fit {
         let mut text = Vec::new();
-        let fits = fit(&table, &sweep.manifest.keys, sweep.file.fits())?;
-        write_fits(&fits, &mut text).map_err(CliError::Print)?;
+        let (keys, asked) = (&sweep.manifest.keys, sweep.file.fits());
+        let (fits, probabilities) = (fit(&kept, keys, asked)?, recovery(&kept, keys, asked)?);
+        if !fits.is_empty() || probabilities.is_empty() {
+            write_fits(&fits, &mut text).map_err(CliError::Print)?;
+        }
+        if !probabilities.is_empty() {
+            write_recovery(&probabilities, &mut text).map_err(CliError::Print)?;
+        }
         print(&String::from_utf8_lossy(&text))?;
     }
-    let mut notes = format!("{} rows in {}", table.rows.len(), path.display());
+    let mut notes = format!("{} rows in {}", table.rows, path.display());
     if table.failed > 0 {
         notes += &format!("; {} tasks failed", table.failed);
     }

@@ -34,6 +34,7 @@ fn sweep_schema() -> Value {
         "properties": {
             "x": { "type": "string" }, "y": { "type": "string" }, "trajectory": { "type": "string" },
             "x_min": { "type": "number" }, "x_max": { "type": "number" },
+            "below": { "type": "number", "description": "Not a slope, but how often y stays below this." },
         },
     });
     json!({
@@ -44,7 +45,7 @@ fn sweep_schema() -> Value {
             "repeat_seed": { "description": "Keys of the seeds that repetitions move; \"seed\" by default.", "anyOf": strings["anyOf"] },
             "zip": { "type": "array", "items": { "type": "array", "items": { "type": "string" } }, "description": "Axes that move together." },
             "filters": { "description": "Conditions such as \"model.width >= 2*target.rank\"; points that break one are dropped.", "anyOf": strings["anyOf"] },
-            "fit": { "description": "What `collect --fit` fits in logarithms.", "anyOf": [fit, { "type": "array", "items": fit }] },
+            "fit": { "description": "What `collect --fit` prints: slopes in logarithms, or probabilities.", "anyOf": [fit, { "type": "array", "items": fit }] },
         },
         "additionalProperties": {
             "description": "An axis: values, a range, or a list of ranges.",

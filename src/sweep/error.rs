@@ -43,6 +43,12 @@ pub enum SweepError {
         /// Why.
         source: std::io::Error,
     },
+    /// A directory of results that is not there.
+    #[error("{}: is not there (moved, deleted, or on a file system that is not mounted?); bring it back, or make an empty one to compute all anew", path.display())]
+    Vanished {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A directory that holds something else.
     #[error("{}: {reason}", path.display())]
     Directory {
@@ -59,6 +65,9 @@ pub enum SweepError {
         /// Columns of the collected table.
         allowed: String,
     },
+    /// A table that cannot be written.
+    #[error("the table cannot be written: {0}")]
+    Sink(std::io::Error),
     /// No threads.
     #[error("the system refuses threads: {0}")]
     Threads(String),
@@ -70,7 +79,7 @@ impl SweepError {
         match self {
             SweepError::Problem { source, .. } => source.is_input_output(),
             SweepError::Output(error) => !error.is_refusal(),
-            SweepError::Read { .. } | SweepError::Threads(_) => true,
+            SweepError::Read { .. } | SweepError::Vanished { .. } | SweepError::Sink(_) | SweepError::Threads(_) => true,
             _ => false,
         }
     }

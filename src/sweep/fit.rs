@@ -27,13 +27,13 @@ pub struct FitRow {
     pub repeats: usize,
 }
 
-/// Fits what is asked for; `keys` are the parameters' columns.
+/// Fits what is asked for in a table of one row a trajectory; `keys` are the parameters' columns.
 ///
 /// # Errors
 /// A column that does not exist.
 pub fn fit(table: &Collected, keys: &[String], fits: &[Fit]) -> Result<Vec<FitRow>, SweepError> {
     let mut all = Vec::new();
-    for fit in fits {
+    for fit in fits.iter().filter(|fit| fit.below.is_none()) {
         all.extend(fit_one(table, keys, fit)?);
     }
     Ok(all)
@@ -41,29 +41,66 @@ pub fn fit(table: &Collected, keys: &[String], fits: &[Fit]) -> Result<Vec<FitRo
 
 type Lines = BTreeMap<String, Vec<(f64, f64)>>;
 
-fn fit_one(table: &Collected, keys: &[String], fit: &Fit) -> Result<Vec<FitRow>, SweepError> {
+/// Where the columns of a fit stand.
+pub(super) struct Places {
+    pub x: usize,
+    pub y: usize,
+    family: usize,
+    repeat: Option<usize>,
+    /// The parameters that do not move with `x`.
+    others: Vec<usize>,
+}
+
+impl Places {
+    /// The group of a row, as text.
+    pub fn group(&self, columns: &[String], row: &[String]) -> String {
+        let labels = self.others.iter().map(|&place| format!("{} = {}", columns[place], cell(row, place)));
+        std::iter::once(format!("family = {}", cell(row, self.family))).chain(labels).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A cell as text, empty where there is none.
+pub(super) fn cell(row: &[String], place: usize) -> &str {
+    row.get(place).map(String::as_str).unwrap_or_default()
+}
+
+/// The number in a cell, if there is one.
+pub(super) fn value(row: &[String], place: usize) -> Option<f64> {
+    cell(row, place).parse().ok()
+}
+
+pub(super) fn places(columns: &[String], keys: &[String], fit: &Fit) -> Result<Places, SweepError> {
     let find = |name: &str| {
-        let unknown = || SweepError::Column { name: name.to_owned(), allowed: table.columns.join(", ") };
-        table.columns.iter().position(|column| column == name).ok_or_else(unknown)
+        let names = || columns.join(", ");
+        let unknown = || SweepError::Column { name: name.to_owned(), allowed: names() };
+        columns.iter().position(|column| column == name).ok_or_else(unknown)
     };
-    let (x, y, family) = (find(&fit.x)?, find(&fit.y)?, find("family")?);
-    let others: Vec<usize> =
-        keys.iter().filter(|key| !fit.along.contains(key) && *key != "repeat").map(|key| find(key)).collect::<Result<_, _>>()?;
-    let repeat = keys.iter().any(|key| key == "repeat").then(|| find("repeat")).transpose()?;
+    let moves = |key: &&String| fit.along.contains(*key) || **key == fit.x || key.as_str() == "repeat";
+    Ok(Places {
+        x: find(&fit.x)?,
+        y: find(&fit.y)?,
+        family: find("family")?,
+        repeat: keys.iter().any(|key| key == "repeat").then(|| find("repeat")).transpose()?,
+        others: keys.iter().filter(|key| !moves(key)).map(|key| find(key)).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Whether a row is of the family that is looked at.
+pub(super) fn wanted(row: &[String], places: &Places, fit: &Fit) -> bool {
+    fit.trajectory.as_ref().is_none_or(|wanted| wanted == cell(row, places.family))
+}
+
+fn fit_one(table: &Collected, keys: &[String], fit: &Fit) -> Result<Vec<FitRow>, SweepError> {
+    let places = places(&table.columns, keys, fit)?;
     // In the order of the table.
     let mut groups: Vec<(String, Lines)> = Vec::new();
-    for row in &table.rows {
-        let cell = |place: usize| row.get(place).map(String::as_str).unwrap_or_default();
-        if fit.trajectory.as_deref().is_some_and(|wanted| wanted != cell(family)) {
-            continue;
-        }
-        let (Ok(x), Ok(y)) = (cell(x).parse::<f64>(), cell(y).parse::<f64>()) else { continue };
+    for row in table.rows.iter().filter(|row| wanted(row, &places, fit)) {
+        let (Some(x), Some(y)) = (value(row, places.x), value(row, places.y)) else { continue };
         let inside = fit.x_min.is_none_or(|least| x >= least) && fit.x_max.is_none_or(|most| x <= most);
         if !(inside && x > 0.0 && y > 0.0 && x.is_finite() && y.is_finite()) {
             continue;
         }
-        let labels = others.iter().map(|&place| format!("{} = {}", table.columns[place], cell(place)));
-        let group = std::iter::once(format!("family = {}", cell(family))).chain(labels).collect::<Vec<_>>().join(", ");
+        let group = places.group(&table.columns, row);
         let lines = match groups.iter().position(|(known, _)| *known == group) {
             Some(place) => &mut groups[place].1,
             None => {
@@ -72,7 +109,8 @@ fn fit_one(table: &Collected, keys: &[String], fit: &Fit) -> Result<Vec<FitRow>,
                 &mut groups[last].1
             }
         };
-        lines.entry(repeat.map(|place| cell(place).to_owned()).unwrap_or_default()).or_default().push((x.ln(), y.ln()));
+        let repeat = places.repeat.map(|place| cell(row, place).to_owned()).unwrap_or_default();
+        lines.entry(repeat).or_default().push((x.ln(), y.ln()));
     }
     Ok(groups.into_iter().filter_map(|(group, lines)| summarise(fit, group, &lines)).collect())
 }
@@ -160,8 +198,15 @@ mod tests {
             }
         }
         let table = Collected { columns, rows, ..Collected::default() };
-        let wanted =
-            Fit { x: "x".into(), y: "y".into(), trajectory: Some("gd".into()), x_min: None, x_max: Some(1.0), along: vec!["x".into()] };
+        let wanted = Fit {
+            x: "x".into(),
+            y: "y".into(),
+            trajectory: Some("gd".into()),
+            x_min: None,
+            x_max: Some(1.0),
+            below: None,
+            along: vec!["x".into()],
+        };
         let fits = fit(&table, &["x".into(), "repeat".into()], &[wanted]).unwrap();
         let [row] = fits.as_slice() else { panic!("{fits:?}") };
         assert!((row.slope - 1.5).abs() < 1e-12 && (row.points, row.repeats) == (9, 3));

@@ -3,10 +3,10 @@
 use super::batch::{Point, run_batch};
 use super::error::SweepError;
 use super::groups::{Budget, Group, Slot, groups};
-use super::plan::{Sweep, Task};
+use super::plan::Sweep;
 use super::result::TaskResult;
 use super::shard::{Shard, shard};
-use super::store::{Store, Stored};
+use super::store::{Found, Store};
 use crate::problem::{BuiltProblem, build_instance};
 use crate::sensing::available_memory;
 use crate::simulation::Monitor;
@@ -137,12 +137,12 @@ fn pool(threads: usize) -> Result<ThreadPool, SweepError> {
 /// Results that cannot be read or written; a configuration that resolves to other experiments than it was planned with. What a single point
 /// meets is a result, not an error.
 pub fn run(sweep: &Sweep, options: RunOptions, watch: &dyn Watch) -> Result<Tally, SweepError> {
-    let store = Store::new(&sweep.directory);
+    let store = Store::open(&sweep.directory)?;
     let tasks = &sweep.manifest.tasks;
     let mine = shard(tasks, options.shard);
-    let states: Result<Vec<Found>, SweepError> = mine.par_iter().map(|&index| find(&store, &tasks[index], options.retry_failed)).collect();
-    let states = states?;
-    let pending: Vec<usize> = mine.iter().zip(&states).filter(|(_, state)| **state != Found::Done).map(|(&index, _)| index).collect();
+    let states = mine.par_iter().map(|&index| store.find(&tasks[index].id)).collect::<Result<Vec<Found>, SweepError>>()?;
+    let to_do = |(&index, &state): (&usize, &Found)| is_pending(state, options.retry_failed).then_some(index);
+    let pending: Vec<usize> = mine.iter().zip(&states).filter_map(to_do).collect();
     let damaged = states.iter().filter(|state| **state == Found::Damaged).count();
     let tally = Tally { skipped: mine.len() - pending.len(), damaged, ..Tally::default() };
     watch.begin(pending.len(), tally.skipped);
@@ -183,19 +183,13 @@ pub fn run(sweep: &Sweep, options: RunOptions, watch: &dyn Watch) -> Result<Tall
     Ok(tally)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Found {
-    Done,
-    Damaged,
-    Pending,
-}
-
-fn find(store: &Store, task: &Task, retry_failed: bool) -> Result<Found, SweepError> {
-    Ok(match store.read(&task.id)? {
-        Stored::Present(result) if !(retry_failed && result.failure.is_some()) => Found::Done,
-        Stored::Present(_) | Stored::Absent => Found::Pending,
-        Stored::Damaged => Found::Damaged,
-    })
+/// Whether a task is to be done, given what there is of it.
+fn is_pending(found: Found, retry_failed: bool) -> bool {
+    match found {
+        Found::Done => false,
+        Found::Failed => retry_failed,
+        Found::Absent | Found::Damaged => true,
+    }
 }
 
 impl Shared<'_> {
@@ -238,7 +232,7 @@ impl Shared<'_> {
         let mut points = Vec::with_capacity(members.len());
         for &index in members {
             let task = &self.sweep.manifest.tasks[index];
-            if find(&self.store, task, self.options.retry_failed)? == Found::Done {
+            if !is_pending(self.store.find(&task.id)?, self.options.retry_failed) {
                 lock(&self.tally).done += 1;
                 lock(&self.work).done += task.cost.operations;
                 self.watch.done(false);

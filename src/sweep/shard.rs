@@ -1,6 +1,8 @@
 //! Shards: which tasks a process does.
 
 use super::plan::Task;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Shard `index` of `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +46,13 @@ pub fn shard(tasks: &[Task], shard: Shard) -> Vec<usize> {
         units = tasks.iter().map(|task| (task.cost.operations, vec![task.index])).collect();
     }
     units.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut loads = vec![0.0; shard.count];
+    // Loads are not negative, so that their bits are in their order.
+    let mut loads: BinaryHeap<Reverse<(u64, usize)>> = (0..shard.count).map(|index| Reverse((0.0_f64.to_bits(), index))).collect();
     let mut mine = Vec::new();
     for (cost, members) in units {
-        let least = (0..shard.count).min_by(|&a, &b| f64::total_cmp(&loads[a], &loads[b])).unwrap_or(0);
+        let Some(Reverse((load, least))) = loads.pop() else { break };
         // A task costs something, whatever the estimate says.
-        loads[least] += cost.max(1.0);
+        loads.push(Reverse(((f64::from_bits(load) + cost.max(1.0)).to_bits(), least)));
         if least == shard.index {
             mine.extend(members);
         }

@@ -120,8 +120,15 @@ fn lines_of_equal_error_lie_where_the_error_is_that() {
 fn a_fit_is_drawn_with_its_slope() {
     let mut sweep = sweep(3);
     let key = "trajectory[gd].gradient_descent.step".to_owned();
-    let fit =
-        Fit { x: key.clone(), y: "final_relative_error".into(), trajectory: Some("gd".into()), x_min: None, x_max: None, along: vec![key] };
+    let fit = Fit {
+        x: key.clone(),
+        y: "final_relative_error".into(),
+        trajectory: Some("gd".into()),
+        x_min: None,
+        x_max: None,
+        below: None,
+        along: vec![key],
+    };
     sweep.table.rows.retain(|row| row[0] == "3e0");
     sweep.fits =
         vec![FitRow { fit, group: "family = gd, model.width = 3e0".into(), slope: 2.0, half_width: Some(0.01), points: 12, repeats: 3 }];

@@ -17,6 +17,8 @@ pub struct Fit {
     pub x_min: Option<f64>,
     /// Largest `x` that is used.
     pub x_max: Option<f64>,
+    /// A limit on `y`: the probability of staying below it is wanted, instead of a slope.
+    pub below: Option<f64>,
     /// Axes that move with `x`, if it is an axis.
     pub along: Vec<String>,
 }
@@ -31,10 +33,10 @@ pub(super) fn fits(entry: Option<&Entry>) -> Result<Vec<Fit>, Flaw> {
 }
 
 fn fit(node: &Node) -> Result<Fit, Flaw> {
-    let rule = "must be { x = COLUMN, y = COLUMN }, and perhaps trajectory = FAMILY, x_min = NUMBER, x_max = NUMBER";
+    let rule = "must be { x = COLUMN, y = COLUMN }, and perhaps trajectory = FAMILY, x_min = NUMBER, x_max = NUMBER, below = NUMBER";
     let wrong = || Flaw::value("fit", &node.span, rule);
     let Value::Table(entries) = &node.value else { return Err(wrong()) };
-    if entries.iter().any(|entry| !["x", "y", "trajectory", "x_min", "x_max"].contains(&entry.key.as_str())) {
+    if entries.iter().any(|entry| !["x", "y", "trajectory", "x_min", "x_max", "below"].contains(&entry.key.as_str())) {
         return Err(wrong());
     }
     let text = |key: &str| match node.get(key) {
@@ -48,5 +50,13 @@ fn fit(node: &Node) -> Result<Fit, Flaw> {
         None => Ok(None),
     };
     let (x, y) = (text("x")?.ok_or_else(wrong)?, text("y")?.ok_or_else(wrong)?);
-    Ok(Fit { x, y, trajectory: text("trajectory")?, x_min: number("x_min")?, x_max: number("x_max")?, along: Vec::new() })
+    Ok(Fit {
+        x,
+        y,
+        trajectory: text("trajectory")?,
+        x_min: number("x_min")?,
+        x_max: number("x_max")?,
+        below: number("below")?,
+        along: Vec::new(),
+    })
 }
