@@ -13,7 +13,6 @@ use super::buffer::Buffer;
 #[cfg(target_arch = "x86_64")]
 use super::simd::Avx2;
 use super::simd::{Entry, Lanes, Portable};
-use pipelined::{GROUP, LARGE_GROUP, is_short};
 use std::ops::Range;
 
 mod blocked;
@@ -154,9 +153,8 @@ impl<E: Entry> Job for Normal<'_, E> {
         unsafe {
             match batch {
                 0 => {}
-                1 if is_short::<E>(self.rows.stride) => pipelined::normal::<L, E, 1, LARGE_GROUP>(&mut self),
-                1 => pipelined::normal::<L, E, 1, GROUP>(&mut self),
-                2 => pipelined::normal::<L, E, 2, GROUP>(&mut self),
+                1 => pipelined::normal::<L, E, 1>(&mut self),
+                2 => pipelined::normal::<L, E, 2>(&mut self),
                 _ => blocked::normal::<L, E>(&mut self),
             }
         }

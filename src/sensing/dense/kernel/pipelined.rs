@@ -1,54 +1,43 @@
 //! One or two points: the arithmetic hides behind memory. One loop takes the inner products of a group of rows and back-projects the
-//! group before it, which is still in cache. For one point and short f64 rows groups are larger.
+//! group before it, which is still in cache.
 
 #![expect(clippy::needless_range_loop, reason = "register tiles: rows and points index several arrays and pointers at once")]
 
 use super::{Normal, SLAB};
 use crate::sensing::dense::simd::{Entry, Lanes};
 
-/// Rows of a group: two groups stay in the second-level cache.
-pub(super) const GROUP: usize = 4;
-/// Rows of a group of short rows, which passes over point and sum half as often.
-pub(super) const LARGE_GROUP: usize = 8;
-/// f64 rows of at most this many numbers are short. (Measured: 20 % faster at 2500, slower at 10000, and slower for f32.)
-const SHORT_ROW: usize = 4096;
-/// How far ahead short rows are fetched, in bytes.
-const DISTANCE: usize = 1024;
+/// Rows of a group.
+const GROUP: usize = 4;
 
-/// Whether groups are better large, for one point.
-pub(super) fn is_short<E>(stride: usize) -> bool {
-    size_of::<E>() == 8 && stride <= SHORT_ROW
-}
-
-/// [`Normal`] for `P` points, by groups of `G` rows.
+/// [`Normal`] for `P` points.
 ///
 /// # Safety
 /// The slices of `job` have the lengths that its job asserts, `P` is its number of points, and the processor has the instructions.
 #[inline(always)]
-pub(super) unsafe fn normal<L: Lanes, E: Entry, const P: usize, const G: usize>(job: &mut Normal<'_, E>) {
+pub(super) unsafe fn normal<L: Lanes, E: Entry, const P: usize>(job: &mut Normal<'_, E>) {
     let (count, stride, points) = (job.rows.count, job.rows.stride, job.points.as_ptr());
     job.partial.fill(0.0);
     let (rows, partial) = (job.rows.start(), job.partial.as_mut_ptr());
-    let mut residuals = [[0.0; P]; G];
-    let groups = count / G;
+    let mut residuals = [[0.0; P]; GROUP];
+    let groups = count / GROUP;
     // SAFETY: groups and rows end before `count`; points and partial sums have `P · stride` numbers.
     unsafe {
         for group in 0..groups {
-            let here = rows.add(group * G * stride);
-            let mut sums = [[L::zero(); P]; G];
+            let here = rows.add(group * GROUP * stride);
+            let mut sums = [[L::zero(); P]; GROUP];
             if group == 0 {
-                products::<L, E, G, P>(here, stride, points, &mut sums);
+                products::<L, E, GROUP, P>(here, stride, points, &mut sums);
             } else {
-                products_and_back_projection::<L, E, P, G>(here, stride, points, &mut sums, &residuals, partial);
+                products_and_back_projection::<L, E, P>(here, stride, points, &mut sums, &residuals, partial);
             }
             for (i, (residual, sum)) in residuals.iter_mut().zip(&sums).enumerate() {
-                *residual = residual_of::<L, E, P>(job, group * G + i, sum);
+                *residual = residual_of::<L, E, P>(job, group * GROUP + i, sum);
             }
         }
         if groups > 0 {
-            back_project::<L, E, G, P>(rows.add((groups - 1) * G * stride), stride, &residuals, partial);
+            back_project::<L, E, GROUP, P>(rows.add((groups - 1) * GROUP * stride), stride, &residuals, partial);
         }
-        for i in groups * G..count {
+        for i in groups * GROUP..count {
             let here = rows.add(i * stride);
             let mut sums = [[L::zero(); P]];
             products::<L, E, 1, P>(here, stride, points, &mut sums);
@@ -140,37 +129,35 @@ unsafe fn back_project_four<L: Lanes, E: Entry, const R: usize, const P: usize>(
     }
 }
 
-/// [`products`] of the group at `rows` and [`back_project`] of the group before it. What comes next is fetched: of a large group further columns, or else
-/// the group after it.
+/// [`products`] of the group at `rows` and [`back_project`] of the group before it; the group after it is fetched.
 ///
 /// # Safety
-/// As for these two, with `G` rows before `rows` as well.
+/// As for these two, with `GROUP` rows before `rows` as well.
 #[inline(always)]
-unsafe fn products_and_back_projection<L: Lanes, E: Entry, const P: usize, const G: usize>(
+unsafe fn products_and_back_projection<L: Lanes, E: Entry, const P: usize>(
     rows: *const E,
     stride: usize,
     points: *const f64,
-    sums: &mut [[L::Vector; P]; G],
-    residuals: &[[f64; P]; G],
+    sums: &mut [[L::Vector; P]; GROUP],
+    residuals: &[[f64; P]; GROUP],
     partial: *mut f64,
 ) {
     // SAFETY: the caller's promise; `k + 8 ≤ stride` as the stride is a multiple of 16; prefetching takes any address.
     unsafe {
-        let before = rows.sub(G * stride);
-        let ahead = if G == LARGE_GROUP { DISTANCE / size_of::<E>() } else { G * stride };
+        let before = rows.sub(GROUP * stride);
         for k in (0..stride).step_by(SLAB) {
-            for r in 0..G {
-                L::prefetch(rows.wrapping_add(r * stride + k + ahead).cast());
+            for r in 0..GROUP {
+                L::prefetch(rows.wrapping_add((GROUP + r) * stride + k).cast());
             }
             for half in [0, 4] {
                 let at = k + half;
                 for q in 0..P {
                     let x = L::load(points.add(at * P + 4 * q));
-                    for r in 0..G {
+                    for r in 0..GROUP {
                         sums[r][q] = L::multiply_add(E::load::<L>(rows.add(r * stride + at)), x, sums[r][q]);
                     }
                 }
-                back_project_four::<L, E, G, P>(before.add(at), stride, residuals, partial.add(k * P + half));
+                back_project_four::<L, E, GROUP, P>(before.add(at), stride, residuals, partial.add(k * P + half));
             }
         }
     }
