@@ -5,7 +5,7 @@
 #   benches/peers/run.sh --all     all of them
 #   benches/peers/run.sh --list
 #
-# --threads 1,2 and --json FILE (appends a line a row) are passed on. Peers live in a virtual environment of the script's own
+# --threads 1,2, --json FILE (appends a line a row) and --tolerances FILE (of flows, found once) are passed on. Peers live in a virtual environment of the script's own
 # (PEERS_VENV, by default target/peers-venv), filled from PyPI on the first run; a peer that cannot be had is skipped, loudly.
 # PGFLOW=… and PEERS_BENCH=… name binaries that are built already. Nothing else should run on the machine.
 #
