@@ -10,7 +10,7 @@ use pgflow::simulation::{Simulation, Unattended};
 use std::error::Error;
 use std::time::Instant;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 const SAMPLES: usize = 200;
 const FAMILIES: [(&str, &[&str]); 11] = [
     ("spectrum only", &["relative_error"]),
