@@ -36,11 +36,10 @@ study() {
     "$pgflow" plot "$out/$name-sweep" --data
 }
 
-# LMZ18, figure 1: three repeats with the same X* and new measurements; every α is a trajectory of one run.
-study lmz18-fig1 'repeats = 3
+# LMZ18, figure 1: against α, three repeats with the same X* and new measurements.
+study lmz18-fig1 '"trajectory[gd].init.identity.scale" = [1.0, 0.1, 0.01, 0.001]
+repeats = 3
 repeat_seed = ["sensing.gaussian.seed"]' \
-    --set target.rows=40 --set target.cols=40 --set model.width=40 --set target.rank=2 --set sensing.gaussian.measurements=400 --set record.horizon=60
-paper lmz18-fig1 \
     --set target.rows=40 --set target.cols=40 --set model.width=40 --set target.rank=2 --set sensing.gaussian.measurements=400 --set record.horizon=60
 paper lmz18-fig3 --set record.horizon=100
 # LMZ18, figure 4: against the number of measurements.
