@@ -50,9 +50,9 @@ fn step_sizes() {
 fn initial_sizes() {
     let (rows, fits) = study("init-scale.toml", &["sweep.\"init.gaussian.scale\"={ log = [1e-2, 1e-4], points = 3 }", "sweep.repeats=2"]);
     assert_eq!(rows.len(), 6);
-    // Every smaller size leaves a smaller error, for the same directions.
+    // In the limit the error is about proportional to α; of a flow that is cut short the exponent is a half.
     let slope = number(&fits[0], "slope");
-    assert!(slope > 0.5, "{fits:?}");
+    assert!((slope - 1.0).abs() < 0.3, "{fits:?}");
 }
 
 #[test]
