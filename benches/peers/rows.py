@@ -191,7 +191,7 @@ HORIZON, ERROR, SMALL = 20.0, 1e-8, 1e-3
 SETTINGS = {}
 
 
-def loosest(solve, error, first=1e-6):
+def loosest(solve, error, first=1e-5):
     """Seconds apart, the loosest of tolerances half a decade apart whose result is good enough; None if none is."""
     rtol = first
     while rtol > 1e-13:
