@@ -134,11 +134,12 @@ fn scales(figure: &Figure) -> (Scale, Scale) {
     (x, y.from(figure.y.least.filter(|_| stacked)))
 }
 
-/// The legend's entries: short ones in as many columns as fit beside each other, then long ones.
+/// The legend's entries: series and what is short in as many columns as fit beside each other, then what is long.
 fn legend(figure: &Figure, below: &mut f64) -> Vec<Entry> {
     let width = |label: &String| SAMPLE + 4.0 + notation::width(label, SMALL);
     let room = PAGE - 12.0;
-    let (short, long): (Vec<_>, Vec<_>) = labels(figure).into_iter().partition(|(_, label)| width(label) <= 0.5 * (room - GUTTER));
+    let beside = |(sample, label): &(Sample, String)| matches!(sample, Sample::Series(_)) || width(label) <= 0.5 * (room - GUTTER);
+    let (short, long): (Vec<_>, Vec<_>) = labels(figure).into_iter().partition(beside);
     let columns = |count: usize| -> Vec<f64> {
         let widest = |k| short.iter().skip(k).step_by(count).map(|(_, label)| width(label)).fold(0.0, f64::max);
         (0..count).map(|k| widest(k) + GUTTER).collect()

@@ -148,8 +148,11 @@ fn legend(figure: &Figure, entry: &Entry, out: &mut String) {
         }
         Sample::Text => String::new(),
     };
-    let label = notation::svg(&entry.label, SMALL);
-    let _ = writeln!(out, r#"{sample}<text x="{:.2}" y="{:.2}" class="legend">{label}</text>"#, end + 4.0, entry.y);
+    // What would leave the page is set smaller.
+    let size = SMALL.min(SMALL * (PAGE - end - 8.0) / notation::width(&entry.label, SMALL).max(1.0));
+    let smaller = if size < SMALL { format!(r#" font-size="{size:.2}""#) } else { String::new() };
+    let label = notation::svg(&entry.label, size);
+    let _ = writeln!(out, r#"{sample}<text x="{:.2}" y="{:.2}" class="legend"{smaller}>{label}</text>"#, end + 4.0, entry.y);
 }
 
 fn series_sample(figure: &Figure, series: &Series, x: f64, y: f64) -> String {

@@ -135,3 +135,12 @@ fn the_last_errors_of_a_family_are_drawn_against_its_parameter() {
     assert!(points[0].1.is_nan() && points[1] == (1e-2, 2e-2) && points[2] == (1e-1, 2e-1), "{points:?}");
     check(&figures);
 }
+
+#[test]
+fn a_legend_of_long_names_stays_on_the_page_and_in_order() {
+    let names = ["a", "b"].map(|letter| format!("{letter}_name_that_is_longer_than_a_column_of_a_paper_is_wide[bound=0.0001]"));
+    let figures = drawn(&run(names.iter().map(|name| trajectory(name, None, 9, decaying)).collect()));
+    let drawing = svg(figures.iter().find(|figure| figure.id == "errors").unwrap());
+    let texts: Vec<&str> = drawing.lines().filter(|line| line.contains("class=\"legend\"")).collect();
+    assert!(texts[0].contains(&names[0]) && texts[1].contains(&names[1]) && texts[0].contains("legend\" font-size=\""), "{texts:?}");
+}
