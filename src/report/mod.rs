@@ -1,8 +1,9 @@
 //! Figures of a run or a sweep: what is drawn (as data), and how (SVG, PNG, pgfplots).
 //!
-//! A [`Figure`] is plain data that serialises to JSON: axes, series of points, levels, marks, phases, a map. [`figures`] makes those of a run from a
-//! [`RunData`], [`sweep_figures`] those of a sweep from a [`SweepData`]; [`svg()`] draws one, [`png`] rasterises the drawing with the font that the crate carries, [`csv`] and [`pgfplots()`] hand the same
-//! numbers to other tools. Labels are in the notation of [`notation`]. [`page`] puts all of a run into one HTML file.
+//! A [`Figure`] is plain data that serialises to JSON: axes, series of points, levels, marks, phases, a map. [`figures`] makes those of a
+//! run from a [`RunData`], [`sweep_figures`] those of a sweep from a [`SweepData`]; [`svg()`] draws one, [`png()`] rasterises the drawing
+//! with the font that the crate carries, [`csv()`] and [`pgfplots()`] hand the same numbers to other tools. Labels are in the notation of
+//! [`notation`]. [`page`] puts all of a run into one HTML file.
 
 mod budget;
 mod build;
