@@ -8,6 +8,8 @@
 //! the perturbations, all as `.npz` · `apply` times the operator alone · `transform` the Walsh–Hadamard transform · `read` is the yardstick of
 //! memory: a pass that only reads as many numbers as the ensemble has.
 
+#[path = "../support/pages.rs"]
+mod pages;
 mod yardstick;
 
 use pgflow::config::{Experiment, Method, PerturbationSpec, Source, load};
@@ -188,7 +190,7 @@ fn answer(request: &Value, open: &mut Option<Open>) -> Outcome<Value> {
             let names: Vec<_> = now.experiment.trajectories.iter().map(|spec| &spec.name).collect();
             return Ok(json!({ "names": names }));
         }
-        "read" => return Ok(json!({ "seconds": yardstick::read_passes(number(request, "numbers")?, number(request, "rounds")?) })),
+        "read" => return Ok(json!({ "seconds": yardstick::read_passes(number(request, "numbers")?, number(request, "rounds")?)? })),
         "transform" => return Ok(json!({ "seconds": transform(number(request, "rounds")?) })),
         _ => {}
     }

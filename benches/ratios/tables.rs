@@ -1,6 +1,7 @@
 //! The tables, one function each.
 
 use super::medians;
+use super::support::pages::Ones;
 use super::support::{Job, SIZES, SQUARE, application, descent_step, factor, product, read_pass, square_product};
 use pgflow::config::Storage;
 use pgflow::linalg::{Form, Matrix};
@@ -34,6 +35,10 @@ pub fn all(wants: &(dyn Fn(&str) -> bool + Sync)) -> Result<(), SensingError> {
     Ok(())
 }
 
+fn ones(count: usize) -> Result<Ones, SensingError> {
+    Ones::new(count).map_err(|_| SensingError::Allocation { needed: (count * size_of::<f64>()) as u64 })
+}
+
 fn threads() -> usize {
     rayon::current_num_threads()
 }
@@ -52,7 +57,7 @@ fn against_yardsticks<'a>(title: &str, entries: usize, numbers: &'a [f64], mut j
 }
 
 fn dense(name: &str, side: usize, p: usize) -> Result<(), SensingError> {
-    let numbers = vec![1.0; p * side * side];
+    let numbers = ones(p * side * side)?;
     let storages = [(Storage::F64, "f64"), (Storage::F32, "f32")];
     let operators = [Gaussian::draw(side, side, p, storages[0].0, 1)?, Gaussian::draw(side, side, p, storages[1].0, 1)?];
     let (mut jobs, mut batches) = (Vec::new(), Vec::new());
@@ -70,7 +75,7 @@ fn dense(name: &str, side: usize, p: usize) -> Result<(), SensingError> {
 fn packed() -> Result<(), SensingError> {
     let (_, side, p) = SIZES[2];
     let length = side * (side + 1) / 2;
-    let numbers = vec![1.0; p * length];
+    let numbers = ones(p * length)?;
     let operator = PackedSymmetric::draw(side, p, Storage::F64, 1)?;
     let jobs = BATCHES.iter().map(|&batch| (format!("packed f64 batch {batch}"), application(&operator, batch, 3))).collect();
     against_yardsticks(&format!("packed symmetric: side {side}, p = {p}"), p * length, &numbers, jobs, &BATCHES);

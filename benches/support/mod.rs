@@ -6,6 +6,8 @@ use pgflow::sensing::{Answer, Question, SensingOperator, Want};
 use pgflow::stepper::{Discrete, GradientDescent, Solo};
 use rayon::prelude::*;
 
+pub mod pages;
+
 /// Sizes of the dense ensembles: name, side, measurements.
 pub const SIZES: [(&str, usize, usize); 3] = [("S", 30, 600), ("M", 50, 1500), ("L", 100, 5000)];
 
