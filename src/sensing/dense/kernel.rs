@@ -11,19 +11,20 @@
 
 use super::buffer::Buffer;
 #[cfg(target_arch = "x86_64")]
-use super::simd::Avx2;
+use super::simd::{Avx2, Avx512};
 use super::simd::{Entry, Lanes, Portable};
 use std::ops::Range;
 
 mod blocked;
 mod pipelined;
+mod tiles;
 
 /// Rows and points are padded with zeros to a multiple of this.
 pub(super) const PADDING: usize = 16;
 /// Columns that the partial sums of `N` keep together.
 pub(super) const SLAB: usize = 8;
-/// Points of a tile of inner products, and so of the packing.
-const TILE: usize = 2;
+/// Points that are packed together.
+const TILE: usize = 8;
 
 /// Rows of the ensemble.
 #[derive(Clone, Copy)]
@@ -84,24 +85,58 @@ pub(in crate::sensing) trait Job {
     unsafe fn run<L: Lanes>(self);
 }
 
-/// Whether the processor has what [`Avx2`](super::simd) needs.
-fn has_vector_instructions() -> bool {
+/// What there is to compute with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Instructions {
     #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Instructions {
+    /// All that the processor has, the fastest first.
+    fn available() -> impl Iterator<Item = Instructions> {
+        #[cfg(target_arch = "x86_64")]
+        let vectors = {
+            let narrow = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let wide = narrow && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+            [wide.then_some(Instructions::Avx512), narrow.then_some(Instructions::Avx2)]
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let vectors = [None; 0];
+        vectors.into_iter().flatten().chain(std::iter::once(Instructions::Portable))
+    }
 }
 
 /// Does a job, with vector instructions if the processor has them and `portable` is not set.
 pub(in crate::sensing) fn run(job: impl Job, portable: bool) {
-    #[cfg(target_arch = "x86_64")]
-    if !portable && has_vector_instructions() {
-        // SAFETY: the processor has both, as was just asked.
-        return unsafe { run_avx2(job) };
+    let best = if portable { None } else { Instructions::available().next() };
+    // SAFETY: the processor has these, as was just asked.
+    unsafe { run_by(best.unwrap_or(Instructions::Portable), job) }
+}
+
+/// # Safety
+/// The processor has the instructions.
+unsafe fn run_by(instructions: Instructions, job: impl Job) {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        match instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => run_avx512(job),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => run_avx2(job),
+            Instructions::Portable => job.run::<Portable>(),
+        }
     }
-    let _ = portable;
-    // SAFETY: the portable lanes need no special instructions.
-    unsafe { job.run::<Portable>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+unsafe fn run_avx512(job: impl Job) {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe { job.run::<Avx512>() }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -153,8 +188,8 @@ impl<E: Entry> Job for Normal<'_, E> {
         unsafe {
             match batch {
                 0 => {}
-                1 => pipelined::normal::<L, E, 1>(&mut self),
-                2 => pipelined::normal::<L, E, 2>(&mut self),
+                1 => pipelined::normal::<L, E, pipelined::One<L>, 1>(&mut self),
+                2 => pipelined::normal::<L, E, pipelined::Two<L>, 2>(&mut self),
                 _ => blocked::normal::<L, E>(&mut self),
             }
         }
@@ -178,10 +213,8 @@ impl<E: Entry> Job for Products<'_, E> {
         for (i, out) in self.out.iter_mut().enumerate() {
             // SAFETY: row `i` is one of the rows, the point has a stride's length, the instructions are the caller's promise.
             unsafe {
-                let mut sums = [[L::zero()]];
                 let row = self.rows.start().add(i * self.rows.stride);
-                pipelined::products::<L, E, 1, 1>(row, self.rows.stride, self.point.as_ptr(), &mut sums);
-                *out = L::sum(sums[0][0]);
+                *out = pipelined::product::<L, E>(row, self.rows.stride, self.point.as_ptr());
             }
         }
     }
@@ -244,9 +277,7 @@ impl<E: Entry> Job for Gathered<'_, E> {
             let target = self.y.map_or(0.0, |y| y[i]);
             // SAFETY: a whole row begins at `row`, the point and the sum have a stride's length, the instructions are the caller's promise.
             unsafe {
-                let mut sums = [[L::zero()]];
-                pipelined::products::<L, E, 1, 1>(row, stride, self.point.as_ptr(), &mut sums);
-                let residual = target - L::sum(sums[0][0]);
+                let residual = target - pipelined::product::<L, E>(row, stride, self.point.as_ptr());
                 *self.squares = residual.mul_add(residual, *self.squares);
                 pipelined::back_project::<L, E, 1, 1>(row, stride, &[[self.weight * residual]], self.partial.as_mut_ptr());
             }
@@ -258,4 +289,45 @@ impl<E: Entry> Job for Gathered<'_, E> {
 fn steps(whole: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
     let end = whole.end;
     whole.step_by(step).map(move |start| start..(start + step).min(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the normal operator gives on rows of some 1/7ths: the bits of the partial sums and squares.
+    fn bits<E: Entry>(instructions: Instructions, count: usize, stride: usize, batch: usize) -> Vec<u64> {
+        let entries: Vec<E> = (0..count * stride).map(|i| E::from_f64((i * 31 % 101) as f64 / 7.0 - 6.5)).collect();
+        let points: Vec<f64> = (0..batch * stride).map(|i| (i * 17 % 89) as f64 / 11.0 - 4.1).collect();
+        let data: Vec<bool> = (0..batch).map(|q| q % 3 != 1).collect();
+        let y: Vec<f64> = (0..count).map(|i| i as f64 / 3.0).collect();
+        let (mut partial, mut squares) = (vec![f64::NAN; batch * stride], vec![f64::NAN; batch]);
+        let (points, data, y, scratch) = (&points[..], &data[..], &y[..], &mut Scratch::new());
+        let rows = Rows::new(&entries, stride);
+        let job = Normal { rows, points, data, y, partial: &mut partial, squares: &mut squares, scratch };
+        // SAFETY: `available` gave them.
+        unsafe { run_by(instructions, job) };
+        partial.iter().chain(&squares).map(|x| x.to_bits()).collect()
+    }
+
+    #[test]
+    fn all_instructions_give_the_same_bits() {
+        // A stride below and one above what waits, no full tile of rows, and more than one block.
+        for (stride, count) in [(48, 5), (48, 103), (1040, 13), (4112, 31)] {
+            for batch in (1..=9).chain([13, 16]) {
+                let expected =
+                    (bits::<f64>(Instructions::Portable, count, stride, batch), bits::<f32>(Instructions::Portable, count, stride, batch));
+                for instructions in Instructions::available() {
+                    assert!(
+                        bits::<f64>(instructions, count, stride, batch) == expected.0,
+                        "{instructions:?}, {stride}, {count}, {batch}, f64"
+                    );
+                    assert!(
+                        bits::<f32>(instructions, count, stride, batch) == expected.1,
+                        "{instructions:?}, {stride}, {count}, {batch}, f32"
+                    );
+                }
+            }
+        }
+    }
 }

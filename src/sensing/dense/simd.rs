@@ -1,15 +1,19 @@
-//! Four lanes of f64, once with AVX2 and FMA, once portable.
+//! Four and eight lanes of f64: with AVX-512, with AVX2 and FMA, and portable.
 //!
-//! Both do the same correctly rounded operation in each lane, so that code written over [`Lanes`] has the same bits on either.
+//! All do the same correctly rounded operation in each lane, so that code written over [`Lanes`] has the same bits on any.
 
-/// Vectors of four f64.
+/// Vectors of four f64, and wide ones of eight.
 ///
 /// # Safety
 /// All functions are to be called only where the processor has the instructions of the implementation; loads and stores are of
-/// four numbers at the pointer, which need not be aligned.
+/// four numbers at the pointer (wide ones of eight), which need not be aligned.
 pub(in crate::sensing) trait Lanes: Copy {
-    /// The vector.
+    /// Four lanes.
     type Vector: Copy;
+    /// Eight lanes.
+    type Wide: Copy;
+    /// Whether there are some thirty registers for wide vectors, rather than half of sixteen.
+    const MANY: bool;
 
     /// `(0, 0, 0, 0)`
     unsafe fn zero() -> Self::Vector;
@@ -27,10 +31,31 @@ pub(in crate::sensing) trait Lanes: Copy {
     unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a − b` in each lane.
     unsafe fn subtract(a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Asks for the cache line at an address, which may be any.
+    /// Eight zeros.
+    unsafe fn wide_zero() -> Self::Wide;
+    /// Eight times `x`.
+    unsafe fn wide_broadcast(x: f64) -> Self::Wide;
+    /// Eight f64.
+    unsafe fn wide_load(from: *const f64) -> Self::Wide;
+    /// Eight f32, widened, which is exact.
+    unsafe fn wide_load_f32(from: *const f32) -> Self::Wide;
+    /// Four f64, and the same four again.
+    unsafe fn twice(from: *const f64) -> Self::Wide;
+    /// Four f32, widened, and the same four again.
+    unsafe fn twice_f32(from: *const f32) -> Self::Wide;
+    /// Writes eight f64.
+    unsafe fn wide_store(to: *mut f64, vector: Self::Wide);
+    /// `a·b + c` in each lane, rounded once.
+    unsafe fn wide_multiply_add(a: Self::Wide, b: Self::Wide, c: Self::Wide) -> Self::Wide;
+    /// Asks for the cache line at an address, which may be any, to come into the first-level cache.
     unsafe fn prefetch(at: *const u8);
-    /// Nothing at run time; the compiler moves no load across. Without it, it loads several rows ahead and spills accumulators.
-    unsafe fn keep_order();
+    /// The same into the second-level cache.
+    unsafe fn prefetch_far(at: *const u8);
+    /// Loads after it start when those before it are done.
+    unsafe fn settle();
+    /// The same vector, and nothing at run time: the compiler computes it before, and loads nothing of what comes after before it. Else it loads several rows
+    /// ahead and spills accumulators.
+    unsafe fn keep(vector: Self::Wide) -> Self::Wide;
 
     /// `(l₀ + l₂) + (l₁ + l₃)`
     #[inline(always)]
@@ -48,6 +73,8 @@ pub(in crate::sensing) struct Portable;
 
 impl Lanes for Portable {
     type Vector = [f64; 4];
+    type Wide = [f64; 8];
+    const MANY: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> [f64; 4] {
@@ -93,77 +120,72 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn wide_zero() -> [f64; 8] {
+        [0.0; 8]
+    }
+
+    #[inline(always)]
+    unsafe fn wide_broadcast(x: f64) -> [f64; 8] {
+        [x; 8]
+    }
+
+    #[inline(always)]
+    unsafe fn wide_load(from: *const f64) -> [f64; 8] {
+        // SAFETY: the caller promises eight numbers there.
+        unsafe { from.cast::<[f64; 8]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn wide_load_f32(from: *const f32) -> [f64; 8] {
+        // SAFETY: the caller promises eight numbers there.
+        unsafe { from.cast::<[f32; 8]>().read_unaligned() }.map(f64::from)
+    }
+
+    #[inline(always)]
+    unsafe fn twice(from: *const f64) -> [f64; 8] {
+        // SAFETY: the caller's promise.
+        let vector = unsafe { Self::load(from) };
+        std::array::from_fn(|l| vector[l % 4])
+    }
+
+    #[inline(always)]
+    unsafe fn twice_f32(from: *const f32) -> [f64; 8] {
+        // SAFETY: the caller's promise.
+        let vector = unsafe { Self::load_f32(from) };
+        std::array::from_fn(|l| vector[l % 4])
+    }
+
+    #[inline(always)]
+    unsafe fn wide_store(to: *mut f64, vector: [f64; 8]) {
+        // SAFETY: the caller promises room for eight numbers there.
+        unsafe { to.cast::<[f64; 8]>().write_unaligned(vector) };
+    }
+
+    #[inline(always)]
+    unsafe fn wide_multiply_add(a: [f64; 8], b: [f64; 8], c: [f64; 8]) -> [f64; 8] {
+        std::array::from_fn(|l| a[l].mul_add(b[l], c[l]))
+    }
+
+    #[inline(always)]
     unsafe fn prefetch(_at: *const u8) {}
 
     #[inline(always)]
-    unsafe fn keep_order() {}
-}
+    unsafe fn prefetch_far(_at: *const u8) {}
 
-/// AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-pub(in crate::sensing) struct Avx2;
+    #[inline(always)]
+    unsafe fn settle() {}
 
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{Avx2, Lanes};
-    use std::arch::x86_64::*;
-
-    // SAFETY, for every block: the processor has AVX2 and FMA, and pointers are good for four numbers, by the trait's conditions.
-    impl Lanes for Avx2 {
-        type Vector = __m256d;
-
-        #[inline(always)]
-        unsafe fn zero() -> __m256d {
-            unsafe { _mm256_setzero_pd() }
-        }
-
-        #[inline(always)]
-        unsafe fn broadcast(x: f64) -> __m256d {
-            unsafe { _mm256_set1_pd(x) }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f64) -> __m256d {
-            unsafe { _mm256_loadu_pd(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn load_f32(from: *const f32) -> __m256d {
-            unsafe { _mm256_cvtps_pd(_mm_loadu_ps(from)) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(to: *mut f64, vector: __m256d) {
-            unsafe { _mm256_storeu_pd(to, vector) }
-        }
-
-        #[inline(always)]
-        unsafe fn multiply_add(a: __m256d, b: __m256d, c: __m256d) -> __m256d {
-            unsafe { _mm256_fmadd_pd(a, b, c) }
-        }
-
-        #[inline(always)]
-        unsafe fn add(a: __m256d, b: __m256d) -> __m256d {
-            unsafe { _mm256_add_pd(a, b) }
-        }
-
-        #[inline(always)]
-        unsafe fn subtract(a: __m256d, b: __m256d) -> __m256d {
-            unsafe { _mm256_sub_pd(a, b) }
-        }
-
-        #[inline(always)]
-        unsafe fn prefetch(at: *const u8) {
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
-        }
-
-        #[inline(always)]
-        unsafe fn keep_order() {
-            unsafe { std::arch::asm!("", options(nostack, preserves_flags)) }
-        }
+    #[inline(always)]
+    unsafe fn keep(vector: [f64; 8]) -> [f64; 8] {
+        vector
     }
 }
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// What entries are stored as. Zero bytes must be the number zero.
 pub(super) trait Entry: Copy + Send + Sync + 'static {
@@ -178,6 +200,18 @@ pub(super) trait Entry: Copy + Send + Sync + 'static {
     /// # Safety
     /// As for [`Lanes`].
     unsafe fn load<L: Lanes>(from: *const Self) -> L::Vector;
+
+    /// Eight entries as f64.
+    ///
+    /// # Safety
+    /// As for [`Lanes`].
+    unsafe fn wide_load<L: Lanes>(from: *const Self) -> L::Wide;
+
+    /// Four entries as f64, and the same four again.
+    ///
+    /// # Safety
+    /// As for [`Lanes`].
+    unsafe fn twice<L: Lanes>(from: *const Self) -> L::Wide;
 }
 
 impl Entry for f64 {
@@ -194,6 +228,18 @@ impl Entry for f64 {
         // SAFETY: the same conditions.
         unsafe { L::load(from) }
     }
+
+    #[inline(always)]
+    unsafe fn wide_load<L: Lanes>(from: *const f64) -> L::Wide {
+        // SAFETY: the same conditions.
+        unsafe { L::wide_load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn twice<L: Lanes>(from: *const f64) -> L::Wide {
+        // SAFETY: the same conditions.
+        unsafe { L::twice(from) }
+    }
 }
 
 impl Entry for f32 {
@@ -209,5 +255,17 @@ impl Entry for f32 {
     unsafe fn load<L: Lanes>(from: *const f32) -> L::Vector {
         // SAFETY: the same conditions.
         unsafe { L::load_f32(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn wide_load<L: Lanes>(from: *const f32) -> L::Wide {
+        // SAFETY: the same conditions.
+        unsafe { L::wide_load_f32(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn twice<L: Lanes>(from: *const f32) -> L::Wide {
+        // SAFETY: the same conditions.
+        unsafe { L::twice_f32(from) }
     }
 }

@@ -1,32 +1,43 @@
-//! Three points and more: residuals of a block of rows, span of columns by span, in register tiles of six rows and two points; and the
-//! back-projection of the block before, which is still in cache, in tiles of three to six points and eight columns. Spans of the two alternate, so
-//! that the rows of the next span come from memory during both: either alone waits for memory, or leaves it idle.
+//! Three points and more: residuals of a block of rows, span of columns by span, in register tiles; and the back-projection of the block
+//! before, which is still in cache. Spans of the two alternate, so that the rows of the next span come from memory during both: either alone waits for
+//! memory, or leaves it idle.
+//!
+//! Vectors have eight lanes. In inner products they are four of each of two points; a tile has six rows and two points, or eight where registers are many. In
+//! the back-projection they are eight columns; a tile has three to six points, or up to eight and twice as many columns.
 
-#![expect(clippy::needless_range_loop, reason = "register tiles: rows and points index several arrays and pointers at once")]
-
-use super::{Normal, PADDING, SLAB, TILE, packed_at, span, steps};
+use super::tiles::{BackTile, CACHE_LINE, ProductTile, TALL};
+use super::{Normal, SLAB, TILE, packed_at, span, steps};
 use crate::sensing::dense::simd::{Entry, Lanes};
 use std::ops::Range;
 
-/// Rows of a tile of inner products.
-const TALL: usize = 6;
-/// Most points of a tile of the back-projection. With eight columns each, twelve accumulators.
-const WIDE: usize = 6;
-/// Columns between two checks of a tile's loop.
-const STRETCH: usize = PADDING;
-/// In bytes.
-const CACHE_LINE: usize = 64;
-
-/// Rows of a block: so many that points and partial sums are not read too often, so few that two blocks of wide rows stay in cache. (Measured: f64 rows of
-/// more than 8 KiB lose a tenth to a quarter by 24 rows, shorter ones and f32 rows 2 to 7 % by 12.)
+/// Rows of a block: so many that points and partial sums are not read too often, so few that two blocks are still in cache. (Measured with AVX-512: half as many cost 3 to 6 %, twice as
+/// many gain nothing at 8 and 32 points and cost a tenth at three.)
 fn block_rows<E>(stride: usize) -> usize {
-    if size_of::<E>() == 8 && stride > 1024 { 12 } else { 24 }
+    if size_of::<E>() == 8 && stride > 4096 { 24 } else { 48 }
+}
+
+/// Where the points of the tiles of inner products begin and end: pairs, up to four of them together where registers are many, and a last one by itself.
+fn product_tiles(batch: usize, many: bool) -> impl Iterator<Item = Range<usize>> + Clone {
+    let most = if many { TILE } else { 2 };
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let left = (batch - next).min(most);
+        let points = if left > 1 { left & !1 } else { left };
+        let tile = next..next + points;
+        next = tile.end;
+        (points > 0).then_some(tile)
+    })
+}
+
+/// Most points of a tile of the back-projection.
+fn widest(many: bool) -> usize {
+    if many { 8 } else { 6 }
 }
 
 /// Where the tiles of the back-projection begin and end: points split as evenly as can be, so that no tile of three or more points
 /// has fewer than three.
-fn wide_tiles(batch: usize) -> impl Iterator<Item = Range<usize>> {
-    let tiles = batch.div_ceil(WIDE);
+fn back_tiles(batch: usize, many: bool) -> impl Iterator<Item = Range<usize>> {
+    let tiles = batch.div_ceil(widest(many));
     (0..tiles).map(move |tile| tile * batch / tiles..(tile + 1) * batch / tiles)
 }
 
@@ -92,120 +103,30 @@ impl<E: Entry> Products<E> {
     /// `count` rows begin at `rows`, `batch` packed points at `points`, room for the sums at `sums`; the processor has the instructions.
     #[inline(always)]
     unsafe fn run<L: Lanes>(&self, points: *const f64, batch: usize, sums: *mut f64) {
-        let (row_tiles, point_tiles) = (self.count.div_ceil(TALL), batch.div_ceil(TILE));
+        let (row_tiles, tiles) = (self.count.div_ceil(TALL), product_tiles(batch, L::MANY));
         // Every tile fetches its share.
-        let parts = (row_tiles * point_tiles).max(1);
+        let parts = (row_tiles * tiles.clone().count()).max(1);
         let part = |nth: usize| self.fetch.start + nth * self.fetch.len() / parts;
-        for (nth_row, tile) in steps(0..self.count, TALL).enumerate() {
-            for (nth_point, first) in (0..batch).step_by(TILE).enumerate() {
-                let nth = nth_row * point_tiles + nth_point;
-                let at = self.columns.start * batch + packed_at(batch, first, 0, self.columns.len());
+        let mut nth = 0;
+        for rows in steps(0..self.count, TALL) {
+            for tile in tiles.clone() {
+                let at = self.columns.start * batch + packed_at(batch, tile.start, 0, self.columns.len());
                 // SAFETY: tiles lie in the block, columns in the stride, and the point's columns begin at `at`.
                 unsafe {
                     let task = ProductTile {
-                        rows: self.rows.add(tile.start * self.stride + self.columns.start),
+                        rows: self.rows.add(rows.start * self.stride + self.columns.start),
                         stride: self.stride,
                         points: points.add(at),
+                        together: TILE.min(batch - tile.start / TILE * TILE),
                         length: self.columns.len(),
                         first: self.columns.start == 0,
                         ahead: self.next.wrapping_add(part(nth) * self.stride),
                         ahead_rows: part(nth + 1) - part(nth),
                         row_sums: 4 * batch,
                     };
-                    let sums = sums.add((tile.start * batch + first) * 4);
-                    task.run_rows::<L>(tile.len(), TILE.min(batch - first), sums);
+                    task.run_rows::<L>(rows.len(), tile.len(), sums.add((rows.start * batch + tile.start) * 4));
                 }
-            }
-        }
-    }
-}
-
-/// A register tile of inner products.
-#[derive(Clone, Copy)]
-struct ProductTile<E> {
-    /// Its first row, at its first column.
-    rows: *const E,
-    stride: usize,
-    /// Its points, packed, at its first column.
-    points: *const f64,
-    /// Columns, a multiple of [`STRETCH`].
-    length: usize,
-    /// Whether the sums start at +0, or go on.
-    first: bool,
-    /// The row to fetch next, and how many.
-    ahead: *const E,
-    ahead_rows: usize,
-    /// From one row's sums to the next's.
-    row_sums: usize,
-}
-
-impl<E: Entry> ProductTile<E> {
-    /// All rows of the tile: six at once, or one by one where a block ends in fewer.
-    ///
-    /// # Safety
-    /// The fields describe memory that is there, for `count` rows and `width` points; the processor has the instructions.
-    #[inline(always)]
-    unsafe fn run_rows<L: Lanes>(self, count: usize, width: usize, sums: *mut f64) {
-        // SAFETY: the caller's promise; single rows are rows of the tile.
-        unsafe {
-            match (count, width) {
-                (TALL, TILE) => self.run::<L, TALL, TILE>(sums),
-                (TALL, _) => self.run::<L, TALL, 1>(sums),
-                _ => {
-                    for r in 0..count {
-                        let row = ProductTile { rows: self.rows.add(r * self.stride), ..self };
-                        let sums = sums.add(r * self.row_sums);
-                        if width == TILE { row.run::<L, 1, TILE>(sums) } else { row.run::<L, 1, 1>(sums) }
-                    }
-                }
-            }
-        }
-    }
-
-    /// `R` rows times `P` points.
-    ///
-    /// # Safety
-    /// As for [`run_rows`](Self::run_rows).
-    #[inline(always)]
-    unsafe fn run<L: Lanes, const R: usize, const P: usize>(self, sums: *mut f64) {
-        // SAFETY: the caller's promise; prefetching takes any address.
-        unsafe {
-            let mut lanes = [[L::zero(); P]; R];
-            let mut rows = [self.rows; R];
-            for r in 0..R {
-                rows[r] = self.rows.add(r * self.stride);
-                if !self.first {
-                    for q in 0..P {
-                        lanes[r][q] = L::load(sums.add(r * self.row_sums + 4 * q));
-                    }
-                }
-            }
-            for stretch in (0..self.length).step_by(STRETCH) {
-                for n in 0..self.ahead_rows {
-                    let line = self.ahead.wrapping_add(n * self.stride + stretch);
-                    L::prefetch(line.cast());
-                    if size_of::<E>() == 8 {
-                        L::prefetch(line.wrapping_add(STRETCH / 2).cast());
-                    }
-                }
-                for k in [stretch, stretch + 4, stretch + 8, stretch + 12] {
-                    let mut x = [L::zero(); P];
-                    for q in 0..P {
-                        x[q] = L::load(self.points.add(k * P + 4 * q));
-                    }
-                    for r in 0..R {
-                        let entries = E::load::<L>(rows[r].add(k));
-                        for q in 0..P {
-                            lanes[r][q] = L::multiply_add(entries, x[q], lanes[r][q]);
-                        }
-                        L::keep_order();
-                    }
-                }
-            }
-            for r in 0..R {
-                for q in 0..P {
-                    L::store(sums.add(r * self.row_sums + 4 * q), lanes[r][q]);
-                }
+                nth += 1;
             }
         }
     }
@@ -218,7 +139,7 @@ impl<E: Entry> ProductTile<E> {
 #[inline(always)]
 unsafe fn residuals_of<L: Lanes, E: Entry>(job: &mut Normal<'_, E>, rows: Range<usize>, sums: *const f64, residuals: *mut f64) {
     let (batch, count) = (job.data.len(), rows.len());
-    for tile in wide_tiles(batch) {
+    for tile in back_tiles(batch, L::MANY) {
         for q in tile.clone() {
             let mut squares = job.squares[q];
             for i in 0..count {
@@ -257,10 +178,11 @@ impl<E: Entry> BackProjection<E> {
         if self.count == 0 {
             return;
         }
-        for k in self.columns.clone().step_by(SLAB) {
+        let slabs = if L::MANY { 2 } else { 1 };
+        for k in self.columns.clone().step_by(slabs * SLAB) {
             let begins_line = (k * size_of::<E>()).is_multiple_of(CACHE_LINE);
-            for tile in wide_tiles(batch) {
-                // SAFETY: the slab's columns lie in the stride, the tile's points in the batch.
+            for tile in back_tiles(batch, L::MANY) {
+                // SAFETY: the slabs' columns lie in the stride, a multiple of two slabs, and the tile's points in the batch.
                 unsafe {
                     let task = BackTile {
                         rows: self.rows.add(k),
@@ -272,72 +194,10 @@ impl<E: Entry> BackProjection<E> {
                         fetch: tile.start == 0,
                         ahead: self.next.wrapping_add(k - self.columns.start),
                         ahead_rows: if tile.end == batch && begins_line { self.fetched } else { 0 },
+                        next_slab: SLAB * batch,
                     };
-                    let partial = partial.add(k * batch + tile.start * SLAB);
-                    match tile.len() {
-                        3 => task.run::<L, 3>(partial),
-                        4 => task.run::<L, 4>(partial),
-                        5 => task.run::<L, 5>(partial),
-                        _ => task.run::<L, WIDE>(partial),
-                    }
+                    task.run_points::<L>(tile.len(), partial.add(k * batch + tile.start * SLAB));
                 }
-            }
-        }
-    }
-}
-
-/// A register tile of the back-projection: eight columns.
-#[derive(Clone, Copy)]
-struct BackTile<E> {
-    /// The block's first row, at the tile's first column.
-    rows: *const E,
-    count: usize,
-    stride: usize,
-    /// (row)(point)
-    residuals: *const f64,
-    /// Whether the sums go on, or start at +0.
-    resume: bool,
-    /// Whether to fetch the next eight columns.
-    fetch: bool,
-    /// What else to fetch, a line a row, and of how many rows.
-    ahead: *const E,
-    ahead_rows: usize,
-}
-
-impl<E: Entry> BackTile<E> {
-    /// `P` points.
-    ///
-    /// # Safety
-    /// The fields describe memory that is there, and room for `P · 8` numbers is at `partial`; the processor has the instructions.
-    #[inline(always)]
-    unsafe fn run<L: Lanes, const P: usize>(self, partial: *mut f64) {
-        // SAFETY: the caller's promise; prefetching takes any address.
-        unsafe {
-            let mut sums = [[L::zero(); 2]; P];
-            if self.resume {
-                for (q, sum) in sums.iter_mut().enumerate() {
-                    *sum = [L::load(partial.add(q * SLAB)), L::load(partial.add(q * SLAB + 4))];
-                }
-            }
-            for i in 0..self.count {
-                let row = self.rows.add(i * self.stride);
-                let entries = [E::load::<L>(row), E::load::<L>(row.add(4))];
-                if self.fetch {
-                    L::prefetch(row.wrapping_add(SLAB).cast());
-                }
-                if i < self.ahead_rows {
-                    L::prefetch(self.ahead.wrapping_add(i * self.stride).cast());
-                }
-                for (q, sum) in sums.iter_mut().enumerate() {
-                    let residual = L::broadcast(*self.residuals.add(i * P + q));
-                    sum[0] = L::multiply_add(residual, entries[0], sum[0]);
-                    sum[1] = L::multiply_add(residual, entries[1], sum[1]);
-                    L::keep_order();
-                }
-            }
-            for (q, sum) in sums.iter().enumerate() {
-                L::store(partial.add(q * SLAB), sum[0]);
-                L::store(partial.add(q * SLAB + 4), sum[1]);
             }
         }
     }
@@ -347,13 +207,22 @@ impl<E: Entry> BackTile<E> {
 mod tests {
     use super::*;
 
+    fn cover(tiles: &[Range<usize>], batch: usize) -> bool {
+        tiles[0].start == 0 && tiles[tiles.len() - 1].end == batch && tiles.windows(2).all(|pair| pair[0].end == pair[1].start)
+    }
+
     #[test]
-    fn tiles_have_three_to_six_points_and_cover_the_batch() {
-        for batch in 3..=64 {
-            let tiles: Vec<_> = wide_tiles(batch).collect();
-            assert!(tiles.iter().all(|tile| (3..=6).contains(&tile.len())), "{batch}: {tiles:?}");
-            assert_eq!(tiles.iter().map(ExactSizeIterator::len).sum::<usize>(), batch);
-            assert!(tiles.windows(2).all(|pair| pair[0].end == pair[1].start));
+    fn tiles_have_the_points_that_there_is_code_for_and_cover_the_batch() {
+        for (batch, many) in (3..=64).flat_map(|batch| [(batch, false), (batch, true)]) {
+            let tiles: Vec<_> = back_tiles(batch, many).collect();
+            assert!(tiles.iter().all(|tile| (3..=widest(many)).contains(&tile.len())), "{batch}: {tiles:?}");
+            assert!(cover(&tiles, batch));
+            let tiles: Vec<_> = product_tiles(batch, many).collect();
+            let sizes: &[usize] = if many { &[1, 2, 4, 6, 8] } else { &[1, 2] };
+            assert!(tiles.iter().all(|tile| sizes.contains(&tile.len())), "{batch}: {tiles:?}");
+            assert!(cover(&tiles, batch));
+            // No tile has points of two packings.
+            assert!(tiles.iter().all(|tile| tile.start / TILE == (tile.end - 1) / TILE), "{batch}: {tiles:?}");
         }
     }
 
