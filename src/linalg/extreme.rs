@@ -1,56 +1,39 @@
 //! The two ends of a symmetric matrix's spectrum, without the rest of it.
 //!
-//! The matrix is brought to tridiagonal form `T = tridiag(e, d, e)` by reflections. `T − xI` is negative definite exactly where all pivots
-//! `q_1 = d_1 − x`, `q_i = d_i − x − e²_{i−1}/q_{i−1}` are negative, so that the largest eigenvalue is found by section, several trial values `x` at once
-//! (W. Kahan, *Accurate eigenvalues of a symmetric tri-diagonal matrix*, 1966). The pivots' signs are right for a matrix whose entries differ from
-//! those of `T` by a few units in the last place, so the error is a modest multiple of `ε‖T‖`, that of the reduction. All values by QR iterations
-//! take twice as long at size 50, three times as long at size 100.
+//! The matrix is brought to tridiagonal form `T = tridiag(e, d, e)` by reflections. `xI − T` is positive definite exactly where all leading minors
+//! `p_0 = 1`, `p_1 = x − d_1`, `p_i = (x − d_i) p_{i−1} − e²_{i−1} p_{i−2}` are positive, so that the largest eigenvalue is found by section, several trial
+//! values `x` at once. The computed minors are those of a matrix whose `x − d_i` and `e²_i` differ by a few units in the last place, so their signs are
+//! right for a matrix near `T`, and the error is a modest multiple of `ε‖T‖`, that of the reduction. (W. Kahan, *Accurate eigenvalues of a symmetric
+//! tri-diagonal matrix*, 1966, for the pivots `p_i/p_{i−1}`, which take divisions.) Minors are scaled by powers of two on the way.
 
-use super::{Matrix, View};
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::evd::tridiag::{tridiag_in_place, tridiag_in_place_scratch};
-use faer::linalg::qr::no_pivoting::factor::recommended_block_size;
-use faer::{Mat, Par};
+use super::panels::Panels;
+use super::scaled::power_of_two_above;
+use super::tridiagonal::Tridiagonal;
+use super::vectorised::{Job, run};
 
-/// Trial values in one go through the pivots: what hides the latency of divisions.
-const TRIALS: usize = 8;
-/// Sections that suffice: each leaves a ninth of the interval, or at worst two numbers next to each other.
+/// Trial values in one go through the minors: what hides the latency of products.
+const TRIALS: usize = 16;
+/// Sections that suffice: each leaves a seventeenth of the interval, or at worst two numbers next to each other.
 const MOST_SECTIONS: usize = 40;
+/// Minors between two looks at their size. Where `‖T‖ ≤ 1`, a positive one is between 1e-18 and 3 times the one before.
+const STRETCH: usize = 8;
+/// Minors outside these are brought back between them.
+const SMALL: f64 = f64::from_bits((1023 - 100) << 52);
+const LARGE: f64 = f64::from_bits((1023 + 100) << 52);
 
-/// The lowest and the highest eigenvalue of a finite symmetric matrix whose entries are of moderate size; only the lower triangle is read.
-/// `None` of an empty one.
-pub(super) fn extreme_eigenvalues_of_scaled(s: &Matrix) -> Option<(f64, f64)> {
-    let tridiagonal = Tridiagonal::of(s);
+/// The lowest and the highest eigenvalue of a finite symmetric matrix (both triangles) whose entries are of moderate size. `None` of an empty one.
+pub(super) fn extreme_eigenvalues_of_scaled(s: Panels) -> Option<(f64, f64)> {
+    let tridiagonal = Tridiagonal::reduce(s);
     let highest = tridiagonal.highest()?;
     Some((-tridiagonal.negated().highest()?, highest))
 }
 
 /// The highest eigenvalue alone.
-pub(super) fn highest_eigenvalue_of_scaled(s: &Matrix) -> Option<f64> {
-    Tridiagonal::of(s).highest()
-}
-
-/// `tridiag(e, d, e)`, `e` by its squares.
-struct Tridiagonal {
-    diagonal: Vec<f64>,
-    squares: Vec<f64>,
+pub(super) fn highest_eigenvalue_of_scaled(s: Panels) -> Option<f64> {
+    Tridiagonal::reduce(s).highest()
 }
 
 impl Tridiagonal {
-    fn of(s: &Matrix) -> Self {
-        let n = s.nrows();
-        if n < 2 {
-            return Tridiagonal { diagonal: s.iter().copied().collect(), squares: vec![] };
-        }
-        let mut reduced: Mat<f64> = View::of(s).as_faer().to_owned();
-        let mut reflections = Mat::<f64>::zeros(recommended_block_size::<f64>(n, n), n - 1);
-        let mut memory = MemBuffer::new(tridiag_in_place_scratch::<f64>(n, Par::Seq, Default::default()));
-        tridiag_in_place(reduced.as_mut(), reflections.as_mut(), Par::Seq, MemStack::new(&mut memory), Default::default());
-        let diagonal = (0..n).map(|i| reduced[(i, i)]).collect();
-        let squares = (1..n).map(|i| reduced[(i, i - 1)].powi(2)).collect();
-        Tridiagonal { diagonal, squares }
-    }
-
     /// Of the negative of the matrix.
     fn negated(mut self) -> Self {
         self.diagonal.iter_mut().for_each(|d| *d = -*d);
@@ -59,24 +42,49 @@ impl Tridiagonal {
 
     /// The largest eigenvalue: at least every entry of the diagonal, at most the right end of every Gershgorin interval.
     fn highest(&self) -> Option<f64> {
-        let n = self.diagonal.len();
-        let mut low = self.diagonal.iter().copied().reduce(f64::max)?;
-        let off = |i: usize| self.squares.get(i).map_or(0.0, |square| square.sqrt());
-        let right = |i: usize| self.diagonal[i] + off(i) + if i > 0 { off(i - 1) } else { 0.0 };
-        let mut high = (0..n).map(right).fold(low, f64::max);
-        let scale = self.diagonal.iter().fold(high.abs(), |scale, d| scale.max(d.abs()));
+        let Tridiagonal { diagonal, squares } = self;
+        let low = diagonal.iter().copied().reduce(f64::max)?;
+        let (mut high, mut bound, mut before) = (low, 0.0, 0.0);
+        for (d, square) in diagonal.iter().zip(squares.iter().chain([&0.0])) {
+            let off = square.sqrt();
+            (high, bound) = (f64::max(high, d + (before + off)), f64::max(bound, d.abs() + (before + off)));
+            before = off;
+        }
+        if bound == 0.0 {
+            return Some(0.0);
+        }
+        let unit = power_of_two_above(bound);
+        let inverse = 1.0 / unit;
+        let diagonal = diagonal.iter().map(|d| d * inverse).collect();
+        let squares = squares.iter().map(|square| square * inverse * inverse).collect();
         // A bound that rounding has moved inwards must still hold.
-        high += 4.0 * f64::EPSILON * scale;
-        let resolution = 0.5 * f64::EPSILON * scale;
+        let high = high * inverse + 4.0 * f64::EPSILON;
+        Some(run(Sections { tridiagonal: Tridiagonal { diagonal, squares }, low: low * inverse, high }) * unit)
+    }
+}
+
+/// The search for the highest eigenvalue between two bounds, for `‖T‖ ≤ 1`.
+struct Sections {
+    tridiagonal: Tridiagonal,
+    low: f64,
+    high: f64,
+}
+
+impl Job for Sections {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Sections { tridiagonal, mut low, mut high } = self;
         for _ in 0..MOST_SECTIONS {
-            if high - low <= resolution {
+            if high - low <= 0.25 * f64::EPSILON {
                 break;
             }
             let trials: [f64; TRIALS] = std::array::from_fn(|k| low + (high - low) * ((k + 1) as f64 / (TRIALS + 1) as f64));
-            let above = self.lie_above(&trials);
+            let least = least_minors(&tridiagonal, &trials);
             let (before_low, before_high) = (low, high);
-            for (trial, above) in trials.into_iter().zip(above) {
-                if above {
+            for (trial, least) in trials.into_iter().zip(least) {
+                if least > 0.0 {
                     high = high.min(trial);
                 } else {
                     low = low.max(trial);
@@ -86,31 +94,46 @@ impl Tridiagonal {
                 break;
             }
         }
-        Some(0.5 * (low + high))
+        0.5 * (low + high)
     }
+}
 
-    /// For each trial value whether all eigenvalues lie below it.
-    fn lie_above(&self, trials: &[f64; TRIALS]) -> [bool; TRIALS] {
-        /// What stands for a pivot that vanishes, squares over which stay finite: entries are of moderate size.
-        const LEAST: f64 = 1e-290;
-        let mut pivots = [1.0; TRIALS];
-        let mut worst = [f64::NEG_INFINITY; TRIALS];
-        let couplings = std::iter::once(&0.0).chain(&self.squares);
-        for (diagonal, square) in self.diagonal.iter().zip(couplings) {
+/// For each trial value the least of the leading minors, up to positive factors.
+#[inline(always)]
+fn least_minors(tridiagonal: &Tridiagonal, trials: &[f64; TRIALS]) -> [f64; TRIALS] {
+    let (mut minors, mut before, mut least) = ([1.0; TRIALS], [0.0; TRIALS], [f64::INFINITY; TRIALS]);
+    let Tridiagonal { diagonal, squares } = tridiagonal;
+    let mut coupling = 0.0;
+    for (stretch, diagonal) in diagonal.chunks(STRETCH).enumerate() {
+        let squares = squares.iter().skip(stretch * STRETCH).chain([&0.0]);
+        for (diagonal, square) in diagonal.iter().zip(squares) {
             for k in 0..TRIALS {
-                let pivot = diagonal - trials[k] - square / pivots[k];
-                pivots[k] = if pivot.abs() < LEAST { LEAST } else { pivot };
-                worst[k] = if pivots[k] > worst[k] { pivots[k] } else { worst[k] };
+                let minor = (trials[k] - diagonal).mul_add(minors[k], -(coupling * before[k]));
+                before[k] = minors[k];
+                minors[k] = minor;
+                least[k] = if minor < least[k] { minor } else { least[k] };
             }
+            coupling = *square;
         }
-        worst.map(|worst| worst < 0.0)
+        for k in 0..TRIALS {
+            let size = if minors[k].abs() > before[k].abs() { minors[k].abs() } else { before[k].abs() };
+            let factor = if size < SMALL { LARGE * LARGE } else { 1.0 };
+            let factor = if size > LARGE { SMALL * SMALL } else { factor };
+            minors[k] *= factor;
+            before[k] *= factor;
+        }
     }
+    least
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linalg::symmetric_eigen;
+    use crate::linalg::{Matrix, symmetric_eigen};
+
+    fn extremes(s: &Matrix) -> Option<(f64, f64)> {
+        extreme_eigenvalues_of_scaled(Panels::of_symmetric(s, (1.0, 1.0)))
+    }
 
     fn symmetric(n: usize, seed: u64, scale: impl Fn(usize) -> f64) -> Matrix {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -129,7 +152,7 @@ mod tests {
                 let grade = [1.0, 0.5, 1e-3][seed as usize % 3];
                 let s = symmetric(n, seed, |i| f64::powi(grade, i.min(40) as i32));
                 let all = symmetric_eigen(&s).unwrap().values;
-                let (lowest, highest) = extreme_eigenvalues_of_scaled(&s).unwrap();
+                let (lowest, highest) = extremes(&s).unwrap();
                 let norm = all[0].abs().max(all[n - 1].abs());
                 // Reductions and iterations both have errors of a modest multiple of nε‖S‖.
                 let allowed = (8 + n) as f64 * f64::EPSILON * norm;
@@ -137,17 +160,17 @@ mod tests {
                     (lowest - all[0]).abs() <= allowed && (highest - all[n - 1]).abs() <= allowed,
                     "{n}, {seed}: {lowest} {highest} {all:?}"
                 );
-                assert_eq!(highest_eigenvalue_of_scaled(&s), Some(highest));
+                assert_eq!(highest_eigenvalue_of_scaled(Panels::of_symmetric(&s, (1.0, 1.0))), Some(highest));
             }
         }
     }
 
     #[test]
     fn special_matrices() {
-        assert_eq!(extreme_eigenvalues_of_scaled(&Matrix::zeros(0, 0)), None);
+        assert_eq!(extremes(&Matrix::zeros(0, 0)), None);
         for n in [1, 2, 9] {
-            assert_eq!(extreme_eigenvalues_of_scaled(&Matrix::zeros(n, n)), Some((0.0, 0.0)));
-            let (lowest, highest) = extreme_eigenvalues_of_scaled(&(Matrix::identity(n, n) * 1.5)).unwrap();
+            assert_eq!(extremes(&Matrix::zeros(n, n)), Some((0.0, 0.0)));
+            let (lowest, highest) = extremes(&(Matrix::identity(n, n) * 1.5)).unwrap();
             assert!((lowest - 1.5).abs() <= 4.0 * f64::EPSILON && (highest - 1.5).abs() <= 4.0 * f64::EPSILON);
         }
         // The second differences: 2 − 2cos(kπ/(n + 1)).
@@ -162,7 +185,7 @@ mod tests {
             }
         });
         let exact = |k: usize| 2.0 - 2.0 * (std::f64::consts::PI * k as f64 / (n + 1) as f64).cos();
-        let (lowest, highest) = extreme_eigenvalues_of_scaled(&s).unwrap();
+        let (lowest, highest) = extremes(&s).unwrap();
         assert!((lowest - exact(1)).abs() <= 1e-15 * 4.0 && (highest - exact(n)).abs() <= 1e-15 * 4.0, "{lowest} {highest}");
     }
 }

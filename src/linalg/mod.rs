@@ -10,6 +10,7 @@ mod eigen;
 mod extreme;
 mod lanczos;
 mod norms;
+mod panels;
 mod phi;
 mod principal_angles;
 mod product;
@@ -17,6 +18,8 @@ mod qr;
 mod scaled;
 mod svd;
 mod symmetrise;
+mod tridiagonal;
+mod vectorised;
 mod view;
 
 pub use cholesky::{cholesky, solve_lower_triangular};

@@ -1,13 +1,43 @@
 //! Scaling by powers of two, so that squares and Gram matrices neither overflow nor underflow.
 
+use super::vectorised::largest_entry;
 use super::{DecompositionError, Matrix, View};
 
-/// A copy of a matrix with its largest entry brought into `[1, 2)` by a power of two. Exact, except that entries below
-/// `2^-1022` of the largest may lose bits.
+/// The power of two that brings the largest entry of a matrix into `[1, 2)`. Exact, except that entries below `2^-1022` of the largest may lose bits.
+#[derive(Clone, Copy)]
+pub(super) struct Scale {
+    exponent: i32,
+}
+
+impl Scale {
+    /// That of `a`.
+    ///
+    /// # Errors
+    /// If an entry is not finite.
+    pub fn of(a: View<'_>) -> Result<Self, DecompositionError> {
+        let mut largest = 0.0_f64;
+        for part in a.parts() {
+            largest = largest.max(largest_entry(part).ok_or(DecompositionError::NotFinite)?);
+        }
+        Ok(Scale { exponent: if largest == 0.0 { 0 } else { binary_exponent(largest) } })
+    }
+
+    /// `2^-exponent`, in two parts.
+    pub fn factors(self) -> (f64, f64) {
+        halves(-self.exponent)
+    }
+
+    /// A quantity of degree one in the matrix, of the original instead of the scaled one.
+    pub fn restore(self, value: f64) -> f64 {
+        times_power_of_two(value, self.exponent)
+    }
+}
+
+/// A scaled copy of a matrix.
 pub(super) struct Scaled {
     /// `2^-exponent · A`
     pub matrix: Matrix,
-    exponent: i32,
+    scale: Scale,
 }
 
 impl Scaled {
@@ -16,30 +46,22 @@ impl Scaled {
     /// # Errors
     /// If an entry is not finite.
     pub fn of(a: View<'_>) -> Result<Self, DecompositionError> {
-        let mut matrix = a.to_matrix();
-        let mut largest = 0.0_f64;
-        for &x in matrix.as_slice() {
-            if !x.is_finite() {
-                return Err(DecompositionError::NotFinite);
-            }
-            largest = largest.max(x.abs());
-        }
-        let exponent = if largest == 0.0 { 0 } else { binary_exponent(largest) };
-        if exponent != 0 {
-            let (first, second) = halves(-exponent);
+        let (scale, mut matrix) = (Scale::of(a)?, a.to_matrix());
+        if scale.exponent != 0 {
+            let (first, second) = scale.factors();
             matrix.as_mut_slice().iter_mut().for_each(|x| *x = *x * first * second);
         }
-        Ok(Scaled { matrix, exponent })
+        Ok(Scaled { matrix, scale })
     }
 
     /// The exponent of the power of two that was divided out.
     pub fn exponent(&self) -> i32 {
-        self.exponent
+        self.scale.exponent
     }
 
     /// A quantity of degree one in the matrix, of the original instead of the scaled one.
     pub fn restore(&self, value: f64) -> f64 {
-        times_power_of_two(value, self.exponent)
+        self.scale.restore(value)
     }
 }
 
@@ -55,6 +77,11 @@ pub(super) fn times_power_of_two(value: f64, exponent: i32) -> f64 {
 fn binary_exponent(x: f64) -> i32 {
     const TWO_TO_54: f64 = 18_014_398_509_481_984.0;
     if x < f64::MIN_POSITIVE { binary_exponent(x * TWO_TO_54) - 54 } else { ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023 }
+}
+
+/// The least power of two above a number from `2^-1022` to `2^1022`.
+pub(super) fn power_of_two_above(x: f64) -> f64 {
+    f64::from_bits(((1024 + binary_exponent(x)) as u64) << 52)
 }
 
 /// Two powers of two whose product is `2^exponent`, for `|exponent| ≤ 2044`.

@@ -54,6 +54,14 @@ impl<'a> View<'a> {
         &self.data[j * self.stride..][..self.rows]
     }
 
+    /// All entries, in as few contiguous parts as there are.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'a [f64]> {
+        let whole = self.stride == self.rows && self.cols > 0;
+        let (data, length, stride) = (self.data, self.rows, self.stride);
+        let (count, length) = if whole { (1, length * self.cols) } else { (self.cols, length) };
+        (0..count).map(move |j| &data[j * stride..][..length])
+    }
+
     /// An owned copy.
     pub fn to_matrix(&self) -> Matrix {
         Matrix::from_iterator(self.rows, self.cols, (0..self.cols).flat_map(|j| self.column(j).iter().copied()))
