@@ -15,7 +15,7 @@ from scipy.integrate import solve_ivp
 from scipy.integrate._ivp import dop853_coefficients as dop853
 from steps import METHODS, Problem, members
 
-NODES = np.array([0.06, 0.18, 0.31, 0.5, 0.69, 0.82, 0.94])  # where the defect of a dense output is looked at, in a step
+NODES = np.array([0.06, 0.18, 0.31, 0.46, 0.58, 0.69, 0.82, 0.94])  # where the defect of a dense output is looked at, in a step
 
 
 def jacobian(problem, z):
