@@ -48,11 +48,11 @@ fn integrations(horizon: f64) -> Vec<(&'static str, FlowMethod)> {
     let pair = |exponent| ("dop853", FlowMethod::Adaptive { pair: Pair::Dop853, tolerance: tolerance(exponent) });
     let tail = |method: TailMethod| move |exponent| (method.name(), FlowMethod::Tail { method, tolerance: tolerance(exponent) });
     if horizon < LONG {
-        let auto = (4..=10).map(f64::from).map(tail(TailMethod::Auto));
-        return halves(4, 10).map(pair).chain(auto).collect();
+        let auto = halves(3, 10).map(tail(TailMethod::Auto));
+        return halves(3, 10).map(pair).chain(auto).collect();
     }
-    let explicit = [5.0, 7.0].map(pair);
-    let stabilised = (3..=6).map(f64::from).map(tail(TailMethod::Rkc2));
+    let explicit = [3.0, 5.0, 7.0].map(pair);
+    let stabilised = (3..=7).map(f64::from).map(tail(TailMethod::Rkc2));
     explicit.into_iter().chain(halves(3, 8).map(tail(TailMethod::Auto))).chain(stabilised).collect()
 }
 
