@@ -225,10 +225,15 @@ impl RungeKutta {
     }
 
     fn arrive(&mut self) -> Option<StepEvent> {
-        self.stiffness = self.estimate_stiffness();
-        self.stability_limited += u64::from(self.is_limited_by_stability());
+        let estimate = self.estimate_stiffness();
         match &mut self.pace {
-            Pace::Adaptive(adaptive) => adaptive.steps.accept(self.size, self.error),
+            Pace::Adaptive(adaptive) => {
+                let steps = &mut adaptive.steps;
+                steps.accept(self.size, self.error);
+                self.stiffness = steps.keep_stable(self.size, estimate);
+                let limited = self.stiffness.is_some_and(|(_, stiffness)| steps.is_near_limit(stiffness));
+                self.stability_limited += u64::from(limited);
+            }
             Pace::Fixed(fixed) => fixed.accept(),
         }
         let mean: f64 = self.tableau.weights.iter().zip(&self.squares).map(|(b, square)| b * square).sum();
@@ -242,19 +247,12 @@ impl RungeKutta {
         Some(StepEvent::Arrived)
     }
 
-    /// Hairer's estimate of `h|λ|` from the two slopes at the end of the step, and the step's size.
-    fn estimate_stiffness(&self) -> Option<(f64, f64)> {
-        let Pace::Adaptive(adaptive) = &self.pace else { return None };
+    /// Hairer's estimate of `h|λ|` from the two slopes at the end of the step, of adaptive methods.
+    fn estimate_stiffness(&self) -> f64 {
+        let Pace::Adaptive(_) = &self.pace else { return 0.0 };
         let last = self.tableau.stages();
         let [slopes, points] = [distance(&self.slopes[last], &self.slopes[last - 1]), distance(&self.end, &self.stage)];
-        let estimate = if points > 0.0 { self.size * (slopes / points) } else { 0.0 };
-        adaptive.steps.is_whole().then_some((self.size, estimate))
-    }
-
-    /// The estimate against the pair's threshold.
-    fn is_limited_by_stability(&self) -> bool {
-        let Pace::Adaptive(adaptive) = &self.pace else { return false };
-        self.stiffness.is_some_and(|(_, estimate)| estimate > adaptive.embedded.stability_threshold)
+        if points > 0.0 { self.size * (slopes / points) } else { 0.0 }
     }
 
     /// The point of extra slope `i` of the interpolant, or the interpolant.

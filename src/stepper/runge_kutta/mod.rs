@@ -17,8 +17,9 @@ use pace::{Adaptive, Fixed, Pace};
 /// An explicit Runge–Kutta method on its way along a trajectory that starts at `t = 0`.
 ///
 /// **Steps** end exactly (to the bit) at the horizon, at requested times and at the ends of the field's pieces; one that would end within 1
-/// % of its length before such a time is stretched to it. The step that the controller wanted is remembered across a cut. At the end of a
-/// piece the point is announced with the rate on its left; the next step starts by evaluating the rate on its right.
+/// % of its length before such a time is stretched to it, and the last three before it are made alike. The step that the controller wanted is
+/// remembered across a cut. At the end of a piece the point is announced with the rate on its left; the next step starts by evaluating the rate on its
+/// right.
 ///
 /// **Error control** (adaptive): see [`ToleranceSpec`] and [`Controller`](super::controller::Controller). A rate, state or error estimate
 /// that is not finite rejects the step, which is tried again at a fifth of its size. When the size falls to `16ε` of the time (or of the
@@ -28,8 +29,9 @@ use pace::{Adaptive, Fixed, Pace};
 /// **Dissipation** is `∫ ‖V‖² ds`, for gradient flow `∫ ‖∇f‖² ds`: an additional component of the system, with the method's own weights
 /// (and those of its dense output), which takes no part in error control.
 ///
-/// **Stability**: steps whose `h‖k_{s+1} − k_s‖/‖z⁺ − Z_s‖` exceeds the pair's threshold are counted
-/// ([`Stepper::stability_limited_steps`](super::Stepper::stability_limited_steps)) and nothing else; steps that were cut short are not.
+/// **Stability**: `‖k_{s+1} − k_s‖/‖z⁺ − Z_s‖` estimates the largest rate `|λ|` that the step has met, for nothing. The largest one, remembered as
+/// `Λ⁺ = max(|λ|, 0.97 Λ)`, keeps `hΛ` within the pair's limit. Steps that come within a tenth of it and were not cut to less than half are counted
+/// ([`Stepper::stability_limited_steps`](super::Stepper::stability_limited_steps)).
 ///
 /// Nothing is allocated after construction, except by [`save`](super::Stepper::save).
 #[derive(Debug)]
@@ -61,7 +63,7 @@ pub struct RungeKutta {
     dissipation_before: f64,
     counts: Counts,
     stability_limited: u64,
-    /// The last step's size and its estimate of `h|λ|`, unless it was cut short.
+    /// The size `h` that was wanted of the last step, and `hΛ`, unless it was cut to less than half.
     stiffness: Option<(f64, f64)>,
 }
 
@@ -106,8 +108,7 @@ impl RungeKutta {
         self
     }
 
-    /// The size of the last step and its estimate of `h|λ|`, `h‖k_{s+1} − k_s‖/‖z⁺ − Z_s‖`; `None` for a step that was cut short, and of
-    /// methods with fixed steps.
+    /// The size `h` that was wanted of the last step, and `hΛ`; `None` for a step that was cut to less than half, and of methods with fixed steps.
     pub(super) fn stiffness(&self) -> Option<(f64, f64)> {
         self.stiffness
     }

@@ -24,7 +24,7 @@ pub(super) struct Adaptive {
 
 impl Adaptive {
     pub(super) fn new(embedded: Embedded, error: LocalError) -> Self {
-        Adaptive { embedded, error, steps: StepSize::new(embedded.control) }
+        Adaptive { embedded, error, steps: StepSize::new(embedded.control, embedded.stability_limit) }
     }
 }
 
@@ -67,14 +67,14 @@ impl Pace {
     }
 
     /// The numbers that the next step depends on.
-    pub(super) fn memory(&self) -> [f64; 4] {
+    pub(super) fn memory(&self) -> [f64; 5] {
         match self {
             Pace::Adaptive(adaptive) => adaptive.steps.memory(),
-            Pace::Fixed(fixed) => [fixed.grid as f64, 0.0, 0.0, 0.0],
+            Pace::Fixed(fixed) => [fixed.grid as f64, 0.0, 0.0, 0.0, 0.0],
         }
     }
 
-    pub(super) fn restore(&mut self, memory: [f64; 4]) {
+    pub(super) fn restore(&mut self, memory: [f64; 5]) {
         match self {
             Pace::Adaptive(adaptive) => adaptive.steps.restore(memory),
             Pace::Fixed(fixed) => fixed.grid = memory[0] as u64,

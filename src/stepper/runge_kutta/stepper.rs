@@ -121,8 +121,8 @@ impl Stepper for RungeKutta {
 
     fn restore(&mut self, saved: StepperState) {
         let number = |i: usize| saved.memory.get(i).copied().unwrap_or(0.0);
-        self.pace.restore([number(0), number(1), number(2), number(3)]);
-        self.stability_limited = number(4) as u64;
+        self.pace.restore([number(0), number(1), number(2), number(3), number(4)]);
+        self.stability_limited = number(5) as u64;
         (self.t, self.t_before, self.piece, self.steps) = (saved.t, saved.t, saved.piece, saved.step);
         (self.dissipation, self.dissipation_before) = (saved.dissipation, saved.dissipation);
         self.counts = saved.counts;

@@ -11,8 +11,8 @@ use super::{Control, Dense, Embedded, ErrorWeights, Tableau};
 pub const DOP853: Embedded = Embedded {
     tableau: &TABLEAU,
     error: ErrorWeights::FifthAndThird { fifth: &FIFTH, third: &THIRD },
-    control: Control { exponent: 1.0 / 8.0, beta: 0.04, beta_share: 0.2, safety: 0.9, shrink: 0.2, growth: 6.0 },
-    stability_threshold: 6.1,
+    control: Control { exponent: 1.0 / 8.0, beta: 0.04, beta_share: 0.2, safety: 0.8, shrink: 0.2, growth: 6.0 },
+    stability_limit: 6.2,
 };
 
 const TABLEAU: Tableau = Tableau {

@@ -8,7 +8,7 @@ pub const DOPRI5: Embedded = Embedded {
     tableau: &TABLEAU,
     error: ErrorWeights::One(&ERROR),
     control: Control { exponent: 0.2, beta: 0.04, beta_share: 0.75, safety: 0.9, shrink: 0.2, growth: 10.0 },
-    stability_threshold: 3.25,
+    stability_limit: 3.0,
 };
 
 const TABLEAU: Tableau = Tableau {

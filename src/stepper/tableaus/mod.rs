@@ -88,9 +88,9 @@ pub struct Embedded {
     pub error: ErrorWeights,
     /// Step size control.
     pub control: Control,
-    /// Above this value of `h‖k_{s+1} − k_s‖/‖z⁺ − Z_s‖` (`Z_s` the last stage's point, at `t + h` too) a step is taken to be limited
-    /// by stability, as in Hairer's codes.
-    pub stability_threshold: f64,
+    /// The largest `h|λ|` that steps are to have, `|λ|` estimated as in Hairer's codes by `‖k_{s+1} − k_s‖/‖z⁺ − Z_s‖` (`Z_s` the last stage's
+    /// point, at `t + h` too): a little inside the interval of stability on the negative real axis.
+    pub stability_limit: f64,
 }
 
 impl Tableau {

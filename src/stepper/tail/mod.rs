@@ -116,7 +116,7 @@ impl Tail {
         Tail {
             jacobian: Box::new(GradientFlowJacobian::new(&initial)),
             tolerance,
-            steps_to_come: StepSize::new(scheme.control()),
+            steps_to_come: StepSize::new(scheme.control(), f64::INFINITY),
             scheme,
             horizon,
             exact_times: Vec::new(),

@@ -115,9 +115,9 @@ impl Stepper for Tail {
     }
 
     fn restore(&mut self, saved: StepperState) {
-        let (pace, scheme) = saved.memory.split_at(saved.memory.len().min(4));
+        let (pace, scheme) = saved.memory.split_at(saved.memory.len().min(5));
         let number = |i: usize| pace.get(i).copied().unwrap_or(0.0);
-        self.steps_to_come.restore([number(0), number(1), number(2), number(3)]);
+        self.steps_to_come.restore([number(0), number(1), number(2), number(3), number(4)]);
         self.scheme.restore(scheme);
         (self.t, self.t_before, self.steps) = (saved.t, saved.t, saved.step);
         (self.dissipation, self.dissipation_before) = (saved.dissipation, saved.dissipation);
