@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 const STIFF: f64 = 4.5;
 /// Steps in a row (or more of one kind than of the other by so many) that make a switch.
 const STEPS: u32 = 3;
+/// Steps of DOP853 that must be left to the horizon for a switch to pay: the tail's first steps are dearer than those it saves.
+const LEFT: f64 = 30.0;
 /// How much dearer than DOP853, in evaluations per unit of time, the tail may be.
 const DEARER: f64 = 1.15;
 /// Evaluations of a step of DOP853.
@@ -60,8 +62,9 @@ pub struct Switch {
 /// DOP853 ([`RungeKutta`]) until stability limits its steps, then the exponential Rosenbrock method ([`Tail`]), and back where that is
 /// dearer.
 ///
-/// **To the tail.** After every accepted step of DOP853 that was not cut short, Hairer's estimate `h‖k₁₃ − k₁₂‖/‖Z⁺ − Z₁₂‖` of `h|λ|`
-/// raises a counter if it exceeds 4.5, and lowers it (not below 0) otherwise; at 3 the tail takes over, with the last step's size.
+/// **To the tail.** After every accepted step of DOP853 that was not cut to less than half, Hairer's estimate `h‖k₁₃ − k₁₂‖/‖Z⁺ − Z₁₂‖` of `h|λ|`
+/// (the largest `|λ|` of late, see [`RungeKutta`]) raises a counter if it exceeds 4.5, and lowers it (not below 0) otherwise; at 3 the tail takes over,
+/// with the last step's size, if at least thirty steps of that size are left to the horizon.
 ///
 /// **Back**, when the tail has taken more than `1.15 · 12/h` evaluations per unit of time, `h` the last step of DOP853, in three steps in a
 /// row that were not cut short; its first ten steps are not judged. DOP853 then goes on with that `h` and keeps the trajectory for at least
@@ -74,6 +77,7 @@ pub struct Auto {
     tail: Tail,
     in_tail: bool,
     rules: Rules,
+    horizon: f64,
     /// `N` at the current point.
     drive: Option<Matrix>,
     /// Whether an interpolant was asked for, which belongs to the integrator of the last step.
@@ -96,7 +100,7 @@ struct Rules {
     hold: u32,
     /// How long the next return to DOP853 lasts.
     next_hold: u32,
-    /// `h`, the last step of DOP853 that was not cut short.
+    /// `h`, the size that was last wanted of a step of DOP853.
     explicit_step: f64,
     /// The time scale near `t = 0`.
     time_scale: f64,
@@ -107,15 +111,15 @@ impl Rules {
         Rules { due: false, stiff: 0, dear: 0, tail_steps: 0, hold: 0, next_hold: HOLD, explicit_step: 0.0, time_scale: 0.0 }
     }
 
-    /// After a step of DOP853 that was not cut short.
-    fn judge_explicit(&mut self, size: f64, stiffness: f64) {
+    /// After a step of DOP853 that was not cut to less than half, with the size that was wanted of it and the time that is left.
+    fn judge_explicit(&mut self, size: f64, stiffness: f64, left: f64) {
         self.explicit_step = size;
         if self.hold > 0 {
             self.hold -= 1;
             return;
         }
         self.stiff = if stiffness > STIFF { self.stiff + 1 } else { self.stiff.saturating_sub(1) };
-        self.due = self.stiff >= STEPS;
+        self.due = self.stiff >= STEPS && left >= LEFT * size;
     }
 
     /// After a step of the tail.
@@ -150,6 +154,7 @@ impl Auto {
             tail: Tail::exponential(tolerance, initial, horizon),
             in_tail: false,
             rules: Rules::new(),
+            horizon,
             drive: None,
             interpolant_requested: false,
             judged: 0,
@@ -184,7 +189,7 @@ impl Auto {
             let (size, whole) = self.tail.last_step();
             self.rules.judge_tail(size, whole, self.tail.evaluations_of_last_step());
         } else if let Some((size, stiffness)) = self.explicit.stiffness() {
-            self.rules.judge_explicit(size, stiffness);
+            self.rules.judge_explicit(size, stiffness, self.horizon - self.explicit.t());
         }
     }
 

@@ -97,13 +97,13 @@ fn errors_are_proportional_to_the_tolerance_and_far_fewer_evaluations_are_needed
 #[test]
 fn bits_depend_neither_on_company_nor_on_threads() {
     let (instance, start) = problem();
-    let lab = || three(Lab::new(60.0, 61).descents("gd", &[0.2, 0.1]).flow("flow", Pair::Dop853, 1e-8), 1e-6);
+    let lab = || three(Lab::new(150.0, 61).descents("gd", &[0.2, 0.1]).flow("flow", Pair::Dop853, 1e-8), 1e-6);
     let on =
         |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| lab().run(&instance, &start));
     let together = on(1);
     assert_eq!(on(3), together);
     for method in ALL {
-        let alone = Lab::new(60.0, 61).trajectory(method.name(), method.name(), tail(method, 1e-6)).run(&instance, &start);
+        let alone = Lab::new(150.0, 61).trajectory(method.name(), method.name(), tail(method, 1e-6)).run(&instance, &start);
         assert_eq!(&alone.trajectories[0], find(&together, method.name()));
     }
     assert!(!find(&together, "auto").switches.is_empty());
@@ -113,12 +113,13 @@ fn bits_depend_neither_on_company_nor_on_threads() {
 fn interrupted_runs_go_on_to_the_same_bits() {
     let (instance, start) = problem();
     for exact_times in [false, true] {
-        let mut lab = three(Lab::new(60.0, 31), 1e-6);
+        let mut lab = three(Lab::new(150.0, 31), 1e-6);
         lab.experiment.record.exact_times = exact_times;
         let undisturbed = lab.run(&instance, &start);
         for rounds in [vec![0], vec![1; 8], vec![7, 1, 23, 100, 40], vec![13; 40], vec![3; 120]] {
             assert_eq!(interrupted(&lab, &instance, &start, &rounds), undisturbed, "{rounds:?}");
         }
+        assert!(!find(&undisturbed, "auto").switches.is_empty(), "exact times: {exact_times}");
     }
 }
 
