@@ -84,6 +84,11 @@ pub(super) fn power_of_two_above(x: f64) -> f64 {
     f64::from_bits(((1024 + binary_exponent(x)) as u64) << 52)
 }
 
+/// `2^exponent`, a normal number.
+pub(super) const fn power_of_two(exponent: i64) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
+}
+
 /// Two powers of two whose product is `2^exponent`, for `|exponent| ≤ 2044`.
 fn halves(exponent: i32) -> (f64, f64) {
     let power = |e: i32| f64::from_bits(((1023 + e) as u64) << 52);

@@ -70,7 +70,7 @@ impl Reduction {
     fn update_column(&mut self, k: usize) {
         let first = k / WIDTH;
         let [v_k, w_k, ..] = self.factors[k].map(|x| [x; WIDTH]);
-        let column = self.matrix.lanes().iter().skip(k).step_by(self.matrix.ncols());
+        let column = self.matrix.lanes()[k..].iter().step_by(self.matrix.ncols());
         for (((next, s), v), w) in self.next.iter_mut().zip(column).zip(&self.v).zip(&self.w).skip(first) {
             *next = subtract_product(subtract_product(*s, *v, w_k), *w, v_k);
         }
