@@ -1,7 +1,7 @@
 //! The first singular vectors of `FGᵀ` along the trajectories of a run: those that it kept, or else those of the factors that it kept.
 
 use super::error::CliError;
-use crate::linalg::{Matrix, View, thin_svd_of_product};
+use crate::linalg::{Matrix, ProductSpectrum};
 use crate::output::{SNAPSHOTS, VECTORS};
 use crate::problem::ArchiveReader;
 use crate::simulation::SingularVectors;
@@ -48,10 +48,14 @@ fn from_factors(path: &Path, names: &[&str], count: usize) -> Result<Vec<(String
         let Ok((left, right)) = factors else { continue };
         let mut vectors = SingularVectors::new(count);
         let times = archive.vector(&format!("{name}.t"))?;
-        for (t, (left, right)) in times.into_iter().zip(left.iter().zip(right.as_deref().unwrap_or(&left))) {
+        for (i, (t, left)) in times.into_iter().zip(&left).enumerate() {
+            let spectrum = match &right {
+                Some(right) => right.get(i).map(|right| ProductSpectrum::of(left, right)),
+                None => Some(ProductSpectrum::of_square(left)),
+            };
             // A state that is not finite has none.
-            if let Ok(svd) = thin_svd_of_product(View::of(left), View::of(right)) {
-                vectors.push(t, &svd);
+            if let Some(Ok(spectrum)) = spectrum {
+                vectors.push(t, &spectrum);
             }
         }
         all.push(((*name).to_owned(), vectors));

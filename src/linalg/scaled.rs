@@ -27,6 +27,11 @@ impl Scale {
         halves(-self.exponent)
     }
 
+    /// The exponent of the power of two.
+    pub fn exponent(self) -> i32 {
+        self.exponent
+    }
+
     /// A quantity of degree one in the matrix, of the original instead of the scaled one.
     pub fn restore(self, value: f64) -> f64 {
         times_power_of_two(value, self.exponent)
@@ -37,7 +42,8 @@ impl Scale {
 pub(super) struct Scaled {
     /// `2^-exponent · A`
     pub matrix: Matrix,
-    scale: Scale,
+    /// What was divided out.
+    pub scale: Scale,
 }
 
 impl Scaled {
@@ -52,11 +58,6 @@ impl Scaled {
             matrix.as_mut_slice().iter_mut().for_each(|x| *x = *x * first * second);
         }
         Ok(Scaled { matrix, scale })
-    }
-
-    /// The exponent of the power of two that was divided out.
-    pub fn exponent(&self) -> i32 {
-        self.scale.exponent
     }
 
     /// A quantity of degree one in the matrix, of the original instead of the scaled one.

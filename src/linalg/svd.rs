@@ -1,7 +1,7 @@
 //! Singular value decompositions.
 
-use super::scaled::{Scaled, times_power_of_two};
-use super::{Form, Matrix, View, multiply, thin_qr};
+use super::scaled::Scaled;
+use super::{Matrix, PartialSvd, View};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::svd::{ComputeSvdVectors, SvdParams, svd, svd_scratch};
 use faer::{Auto, MatMut, Par, Spec, diag::DiagMut};
@@ -44,77 +44,12 @@ pub fn thin_svd<'a>(a: impl Into<View<'a>>) -> Result<ThinSvd, DecompositionErro
     Ok(decomposition)
 }
 
-/// All singular values, descending; accuracy as in [`thin_svd`].
+/// All singular values, descending; accuracy as in [`thin_svd`]. They are those of [`PartialSvd`].
 ///
 /// # Errors
 /// As [`thin_svd`].
 pub fn singular_values<'a>(a: impl Into<View<'a>>) -> Result<Vec<f64>, DecompositionError> {
-    let scaled = Scaled::of(a.into())?;
-    Ok(decompose(&scaled.matrix, None)?.into_iter().map(|x| scaled.restore(x)).collect())
-}
-
-/// Singular values of `L Rᵀ`, descending, `min(m, n, h)` of them, from QR decompositions of the factors and a small SVD:
-/// no `m × n` decomposition where `h` is smaller. Absolute error: a modest multiple of `ε ‖L‖_op ‖R‖_op`.
-///
-/// # Errors
-/// As [`thin_svd`].
-///
-/// # Panics
-/// If the widths differ.
-pub fn singular_values_of_product<'a, 'b>(left: impl Into<View<'a>>, right: impl Into<View<'b>>) -> Result<Vec<f64>, DecompositionError> {
-    let (left, right) = (Reduced::of(left.into(), false)?, Reduced::of(right.into(), false)?);
-    let exponent = left.exponent + right.exponent;
-    let values = singular_values(&multiply(Form::RightTransposed, &left.core, &right.core))?;
-    Ok(values.into_iter().map(|x| times_power_of_two(x, exponent)).collect())
-}
-
-/// The singular value decomposition of `L Rᵀ` with `min(m, n, h)` triples, by the same way as
-/// [`singular_values_of_product`].
-///
-/// # Errors
-/// As [`thin_svd`].
-///
-/// # Panics
-/// If the widths differ.
-pub fn thin_svd_of_product<'a, 'b>(left: impl Into<View<'a>>, right: impl Into<View<'b>>) -> Result<ThinSvd, DecompositionError> {
-    let (left, right) = (Reduced::of(left.into(), true)?, Reduced::of(right.into(), true)?);
-    let exponent = left.exponent + right.exponent;
-    let core = thin_svd(&multiply(Form::RightTransposed, &left.core, &right.core))?;
-    Ok(ThinSvd {
-        left: left.lift(core.left),
-        values: core.values.into_iter().map(|x| times_power_of_two(x, exponent)).collect(),
-        right: right.lift(core.right),
-    })
-}
-
-/// A factor as `2^exponent · basis · core`, the core with at most as many rows as columns; no basis: the identity.
-struct Reduced {
-    basis: Option<Matrix>,
-    core: Matrix,
-    exponent: i32,
-}
-
-impl Reduced {
-    fn of(factor: View<'_>, with_basis: bool) -> Result<Self, DecompositionError> {
-        let scaled = Scaled::of(factor)?;
-        let exponent = scaled.exponent();
-        if factor.nrows() <= factor.ncols() {
-            return Ok(Reduced { basis: None, core: scaled.matrix, exponent });
-        }
-        if with_basis {
-            let (basis, core) = thin_qr(&scaled.matrix);
-            Ok(Reduced { basis: Some(basis), core, exponent })
-        } else {
-            Ok(Reduced { basis: None, core: super::qr::triangular_factor(View::of(&scaled.matrix)), exponent })
-        }
-    }
-
-    fn lift(&self, vectors: Matrix) -> Matrix {
-        match &self.basis {
-            Some(basis) => multiply(Form::Plain, basis, &vectors),
-            None => vectors,
-        }
-    }
+    Ok(PartialSvd::of(a)?.values)
 }
 
 fn decompose_with_vectors(a: &Matrix) -> Result<ThinSvd, DecompositionError> {
@@ -125,7 +60,7 @@ fn decompose_with_vectors(a: &Matrix) -> Result<ThinSvd, DecompositionError> {
 }
 
 /// Sequential whatever faer's global setting is; `a` is finite and of moderate size.
-fn decompose(a: &Matrix, vectors: Option<(&mut Matrix, &mut Matrix)>) -> Result<Vec<f64>, DecompositionError> {
+pub(super) fn decompose(a: &Matrix, vectors: Option<(&mut Matrix, &mut Matrix)>) -> Result<Vec<f64>, DecompositionError> {
     let (rows, cols) = (a.nrows(), a.ncols());
     let size = rows.min(cols);
     let mut values = vec![0.0; size];

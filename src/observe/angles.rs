@@ -1,7 +1,7 @@
 //! How the leading singular spaces of `FGᵀ` lie to those of the target.
 
 use super::{Observer, Sample, Shared};
-use crate::linalg::{Matrix, View, largest_principal_angle_sine};
+use crate::linalg::{View, largest_principal_angle_sine};
 
 pub(super) const COLUMNS: [&str; 2] = ["angle_left", "angle_right"];
 
@@ -17,10 +17,6 @@ fn resolution(sample: &Sample<'_>) -> f64 {
     f64::EPSILON * shape.rows().max(shape.cols()).max(shape.width()) as f64 * norm(sample.state.left()) * norm(sample.state.right())
 }
 
-fn leading(vectors: &Matrix, rank: usize) -> View<'_> {
-    View::of_columns(vectors, 0, rank)
-}
-
 impl Observer for Angles {
     fn columns(&self) -> &'static [&'static str] {
         &COLUMNS
@@ -28,13 +24,15 @@ impl Observer for Angles {
 
     fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
         let Some(target) = &sample.instance.target else { return };
-        let Some(svd) = shared.product_svd(sample) else { return };
+        let Some(spectrum) = shared.spectrum(sample) else { return };
         let rank = target.rank();
-        let Some(last) = rank.checked_sub(1).and_then(|index| svd.values.get(index)) else { return };
-        let next = svd.values.get(rank).copied().unwrap_or(0.0);
-        if last - next > resolution(sample) {
-            row[0] = Some(largest_principal_angle_sine(leading(&svd.left, rank), &target.left));
-            row[1] = Some(largest_principal_angle_sine(leading(&svd.right, rank), &target.right));
+        let Some(last) = rank.checked_sub(1).and_then(|index| spectrum.values.get(index)) else { return };
+        let next = spectrum.values.get(rank).copied().unwrap_or(0.0);
+        if last - next > resolution(sample)
+            && let Ok([left, right]) = spectrum.leading(rank)
+        {
+            row[0] = Some(largest_principal_angle_sine(&left, &target.left));
+            row[1] = Some(largest_principal_angle_sine(&right, &target.right));
         }
     }
 }

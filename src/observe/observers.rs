@@ -5,7 +5,7 @@ use super::{
     signal, spectrum,
 };
 use crate::dynamics::State;
-use crate::linalg::{Matrix, ThinSvd};
+use crate::linalg::{Matrix, ProductSpectrum};
 use crate::problem::Instance;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -212,13 +212,13 @@ impl Observers {
         &self.columns
     }
 
-    /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the singular value decomposition of `FGᵀ`,
+    /// Observes a sample: one value a column, `None` where it is undefined or not finite; and the spectrum of `FGᵀ`,
     /// if the state is finite.
-    pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<ThinSvd>) {
+    pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<ProductSpectrum>) {
         let (mut row, shared) = (vec![None; self.columns.len()], Shared::default());
         // The spectrum, which takes longest, beside the families.
         let observed = || self.families.par_iter_mut().with_max_len(1).map(|family| family.observe(sample, &shared)).collect::<Vec<_>>();
-        let (_, observed) = rayon::join(|| shared.product_svd(sample).is_some(), observed);
+        let (_, observed) = rayon::join(|| shared.spectrum(sample).is_some(), observed);
         for (family, values) in self.families.iter().zip(observed) {
             for (place, value) in family.places.iter().zip(values) {
                 if let Some(place) = place {
@@ -226,7 +226,7 @@ impl Observers {
                 }
             }
         }
-        (row, shared.into_product_svd(sample))
+        (row, shared.into_spectrum(sample))
     }
 
     /// Whether some family follows every step.

@@ -1,7 +1,7 @@
 //! What observers look at.
 
 use crate::dynamics::{Blocks, Drive, State};
-use crate::linalg::{Matrix, ThinSvd, operator_norm, thin_svd, thin_svd_of_product};
+use crate::linalg::{Matrix, ProductSpectrum, operator_norm};
 use crate::problem::Instance;
 use crate::sensing::Answer;
 use std::sync::OnceLock;
@@ -30,21 +30,19 @@ pub struct Sample<'a> {
 /// What several families need of one sample: computed by the first that asks, then kept until the sample is done.
 #[derive(Debug, Default)]
 pub struct Shared {
-    product_svd: OnceLock<Option<ThinSvd>>,
+    spectrum: OnceLock<Option<ProductSpectrum>>,
     measurement_error: OnceLock<Option<f64>>,
 }
 
 impl Shared {
-    /// The singular value decomposition of `FGᵀ`, from the factors; `None` if they are not finite.
-    ///
-    /// Always with vectors, so that the digits of the spectrum do not depend on which columns were asked for.
-    pub fn product_svd(&self, sample: &Sample<'_>) -> Option<&ThinSvd> {
-        self.product_svd.get_or_init(|| product_svd(sample.state)).as_ref()
+    /// The singular values of `FGᵀ`, from the factors, and its first singular vectors; `None` if they are not finite.
+    pub fn spectrum(&self, sample: &Sample<'_>) -> Option<&ProductSpectrum> {
+        self.spectrum.get_or_init(|| spectrum(sample.state)).as_ref()
     }
 
     /// The same, handed over when the sample is done.
-    pub fn into_product_svd(self, sample: &Sample<'_>) -> Option<ThinSvd> {
-        self.product_svd.into_inner().unwrap_or_else(|| product_svd(sample.state))
+    pub fn into_spectrum(self, sample: &Sample<'_>) -> Option<ProductSpectrum> {
+        self.spectrum.into_inner().unwrap_or_else(|| spectrum(sample.state))
     }
 
     /// `‖(A*A − I)(R)‖_op = ‖N − R − A*(e)‖_op`; `None` without a target.
@@ -57,11 +55,9 @@ impl Shared {
     }
 }
 
-/// In the symmetric model of `U` itself: `UUᵀ` has its left singular vectors and the squares of its singular values, small ones with twice the digits.
-fn product_svd(state: &State) -> Option<ThinSvd> {
-    if !state.shape().is_symmetric() {
-        return thin_svd_of_product(state.left(), state.right()).ok();
+fn spectrum(state: &State) -> Option<ProductSpectrum> {
+    match state.shape().is_symmetric() {
+        true => ProductSpectrum::of_square(state.left()).ok(),
+        false => ProductSpectrum::of(state.left(), state.right()).ok(),
     }
-    let ThinSvd { left, values, .. } = thin_svd(state.left()).ok()?;
-    Some(ThinSvd { right: left.clone(), left, values: values.into_iter().map(|value| value * value).collect() })
 }

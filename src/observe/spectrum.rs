@@ -25,9 +25,9 @@ impl Observer for Spectrum {
     }
 
     fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
-        let Some(svd) = shared.product_svd(sample) else { return };
-        let largest = svd.values.first().copied().unwrap_or(0.0);
-        row[0] = effective_rank(&svd.values);
-        row[1] = Some(svd.values.iter().filter(|s| **s > RANK_THRESHOLD * largest).count() as f64);
+        let Some(spectrum) = shared.spectrum(sample) else { return };
+        let largest = spectrum.values.first().copied().unwrap_or(0.0);
+        row[0] = effective_rank(&spectrum.values);
+        row[1] = Some(spectrum.values.iter().filter(|s| **s > RANK_THRESHOLD * largest).count() as f64);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::dynamics::State;
-use crate::linalg::{Matrix, ThinSvd};
+use crate::linalg::{Matrix, ProductSpectrum};
 use crate::stepper::{Counts, Switch};
 use serde::{Deserialize, Serialize};
 
@@ -77,12 +77,12 @@ impl SingularVectors {
         SingularVectors { count, ..SingularVectors::default() }
     }
 
-    /// Keeps the first of a decomposition.
-    pub fn push(&mut self, t: f64, svd: &ThinSvd) {
-        let count = self.count.min(svd.values.len());
+    /// Keeps the first of a product; nothing of one whose decomposition does not converge.
+    pub fn push(&mut self, t: f64, spectrum: &ProductSpectrum) {
+        let Ok([left, right]) = spectrum.leading(self.count) else { return };
         self.t.push(t);
-        self.left.push(svd.left.columns(0, count).into_owned());
-        self.right.push(svd.right.columns(0, count).into_owned());
+        self.left.push(left);
+        self.right.push(right);
     }
 
     pub(super) fn sort(&mut self) {

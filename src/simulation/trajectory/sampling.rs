@@ -200,7 +200,7 @@ impl Trajectory {
             return;
         }
         self.judge_data(&sample, shared);
-        let (values, svd) = self.observers.record(&sample);
+        let (values, spectrum) = self.observers.record(&sample);
         if self.measures.curvature || self.observers.curvature_columns().iter().any(Option::is_some) {
             let purpose = Purpose::Curvature { row: self.record.rows.len() };
             let search = Some(Box::new(Curvature::new(state, &answer.matrix)));
@@ -217,11 +217,11 @@ impl Trajectory {
             });
         }
         self.record.rows.push(Row { step, t, values });
-        if let Some(svd) = svd {
+        if let Some(spectrum) = spectrum {
             if let Some(vectors) = &mut self.record.vectors {
-                vectors.push(t, &svd);
+                vectors.push(t, &spectrum);
             }
-            self.record.spectrum.push(SpectrumRow { step, t, values: svd.values });
+            self.record.spectrum.push(SpectrumRow { step, t, values: spectrum.values });
         }
         if let Some(snapshots) = &mut self.record.snapshots {
             snapshots.push(t, state);
