@@ -12,8 +12,8 @@ use super::symmetric_path::SymmetricStepPath;
 use super::{Observer, Sample, Shared};
 use crate::config::Method;
 use crate::linalg::{
-    Form, Matrix, ThinSvd, cholesky, largest, multiply, operator_norm, operator_norm_symmetric, solve_lower_triangular, symmetrise,
-    thin_svd,
+    Form, Matrix, ThinSvd, View, cholesky, largest, multiply, multiply_add_into, operator_norm, operator_norm_symmetric,
+    solve_lower_triangular, symmetrise, thin_svd,
 };
 use crate::problem::Instance;
 
@@ -96,8 +96,8 @@ pub struct StepPath<'a> {
 
 /// How the product moves.
 enum Path {
-    /// As a polynomial in `s`, `X(s) − X_k = s·linear + s²·quadratic`: `(NG) Gᵀ + F (NᵀF)ᵀ` and `(NG)(NᵀF)ᵀ`.
-    Euler { linear: Matrix, quadratic: Matrix },
+    /// As a polynomial in `s`, `X(s) − X_k = s·linear + s²·quadratic`: `(NG) Gᵀ + F (NᵀF)ᵀ` and `(NG)(NᵀF)ᵀ`; and `square = NNᵀ`.
+    Euler { linear: Matrix, quadratic: Matrix, square: Matrix },
     /// By the singular vectors of `N_k`.
     Exponential(ThinSvd),
 }
@@ -116,7 +116,8 @@ impl<'a> StepPath<'a> {
                 let (f, g) = (sample.state.left(), sample.state.right());
                 let (df, dg) = (multiply(Form::Plain, drive, g), multiply(Form::LeftTransposed, drive, f));
                 let linear = multiply(Form::RightTransposed, &df, g) + multiply(Form::RightTransposed, f, &dg);
-                Path::Euler { linear, quadratic: multiply(Form::RightTransposed, &df, &dg) }
+                let (quadratic, square) = (multiply(Form::RightTransposed, &df, &dg), multiply(Form::RightTransposed, drive, drive));
+                Path::Euler { linear, quadratic, square }
             }
             Motion::Exponential(_) => Path::Exponential(thin_svd(drive).ok()?),
             _ => return None,
@@ -132,7 +133,7 @@ impl<'a> StepPath<'a> {
     /// `R_k − R(s)`.
     fn motion(&self, s: f64) -> Matrix {
         let svd = match &self.path {
-            Path::Euler { linear, quadratic } => {
+            Path::Euler { linear, quadratic, .. } => {
                 return linear.zip_map(quadratic, |linear, quadratic| s * (linear + s * quadratic));
             }
             Path::Exponential(svd) => svd,
@@ -158,10 +159,14 @@ impl<'a> StepPath<'a> {
         // N − R(s) = (N − R_k) + (R_k − R(s)).
         let mut shared = n - self.residual + self.motion(s);
         let mut lifted = Matrix::zeros(rows + cols, rows + cols);
-        if let Path::Euler { .. } = self.path {
-            // Nᵀ(I − s²NNᵀ)⁻¹N and N(I − s²NᵀN)⁻¹Nᵀ; by the former N(I − s²NᵀN)⁻¹ − N = s²N Nᵀ(I − s²NNᵀ)⁻¹N, without cancellation.
-            let (right, left) = (inside(n, s), inside(&n.transpose(), s));
-            shared += multiply(Form::Plain, n, &right) * (s * s);
+        if let Path::Euler { square, .. } = &self.path {
+            // With W = Nᵀ(I − s²NNᵀ)⁻¹N, (I − s²NᵀN)⁻¹ = I + s²W: N(I − s²NᵀN)⁻¹ − N = s²NW and N(I − s²NᵀN)⁻¹Nᵀ = NNᵀ + s²NWNᵀ, sums without cancellation.
+            let right = inside(n, square, s);
+            let image = multiply(Form::Plain, n, &right) * (s * s);
+            let mut left = square.clone();
+            multiply_add_into(&mut left, 0, rows, 1.0, Form::RightTransposed, View::of(&image), View::of(n));
+            symmetrise(&mut left);
+            shared += &image;
             lifted.view_mut((0, 0), (rows, rows)).copy_from(&(left * -s));
             lifted.view_mut((rows, rows), (cols, cols)).copy_from(&(right * -s));
         }
@@ -214,9 +219,9 @@ impl<'a> StepPath<'a> {
     }
 }
 
-/// `Nᵀ(I − s²NNᵀ)⁻¹N = WᵀW` with `W = L⁻¹N`, `LLᵀ = I − s²NNᵀ`: symmetric to the last bit. NaN where there is no `L`.
-fn inside(n: &Matrix, s: f64) -> Matrix {
-    let mut metric = multiply(Form::RightTransposed, n, n) * (-s * s);
+/// `Nᵀ(I − s²NNᵀ)⁻¹N = HᵀH` with `H = L⁻¹N`, `LLᵀ = I − s²NNᵀ`, given `NNᵀ`: symmetric to the last bit. NaN where there is no `L`.
+fn inside(n: &Matrix, square: &Matrix, s: f64) -> Matrix {
+    let mut metric = square * (-s * s);
     (0..metric.nrows()).for_each(|i| metric[(i, i)] += 1.0);
     let Ok(lower) = cholesky(&metric) else { return Matrix::from_element(n.ncols(), n.ncols(), f64::NAN) };
     let mut half = n.clone();
