@@ -6,7 +6,7 @@ use super::{exit, experiment, print};
 use crate::config::{Experiment, Factorization, Problem};
 use crate::problem::{Footprint, OperatorKind, build_target, check_room, entry_bytes, footprint, read_instance, target_shape};
 use crate::sensing::available_memory;
-use crate::simulation::{Forecast, expected_evaluations, forecast, recording_times};
+use crate::simulation::{Forecast, forecast, foreseen_evaluations, recording_times};
 use serde_json::json;
 
 /// Bytes of a number in a table, with its comma.
@@ -136,14 +136,13 @@ impl Estimate {
         let record = &experiment.record;
         let times = recording_times(record).len() as u64;
         let trajectories = experiment.trajectories.len() as u64;
-        let counts = experiment.trajectories.iter().map(|trajectory| {
-            let (count, exact) = expected_evaluations(&trajectory.method, record.horizon, size.largest);
-            (trajectory.name.clone(), count, exact)
-        });
-        let passes = experiment.trajectories.iter().map(|trajectory| match trajectory.method.is_sampled() {
+        let foreseen = foreseen_evaluations(experiment, size.largest);
+        let foreseen = || experiment.trajectories.iter().zip(&foreseen);
+        let counts = foreseen().map(|(trajectory, count)| (trajectory.name.clone(), count.stepping, count.exact));
+        let passes = foreseen().map(|(trajectory, count)| match trajectory.method.is_sampled() {
             // Its steps make no passes, its samples one each.
             true => times,
-            false => expected_evaluations(&trajectory.method, record.horizon, size.largest).0,
+            false => count.stepping,
         });
         let passes = passes.max().unwrap_or(0);
         let modes = size.rows.min(size.cols).min(size.width) as u64;

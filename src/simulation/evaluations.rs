@@ -9,7 +9,8 @@ const TRANSIENT: f64 = 60.0;
 /// Evaluations of a field up to the horizon, and whether the number is exact.
 ///
 /// Of an adaptive pair it is a rule of thumb: stability limits the steps throughout (`h ≈ 6.3/(2.1 σ₁)` for the pair of order 8), accuracy
-/// while modes escape. Escapes from very small initialisations take longer than it allows for.
+/// while modes escape. Escapes from very small initialisations take longer than it allows for;
+/// [`foreseen_evaluations`](super::foreseen_evaluations) knows better.
 pub fn expected_evaluations(method: &Method, horizon: f64, largest: f64) -> (u64, bool) {
     if let Some(step) = method.step_size() {
         return (number_of_steps(horizon, step) + 1, true);

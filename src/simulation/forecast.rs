@@ -4,7 +4,7 @@
 //!
 //! `t(j) = t_A(j) + t_own ⌈j/threads⌉`.
 //!
-//! A trajectory takes as many rounds as its field is evaluated ([`expected_evaluations`]), so that a run takes `Σ_j (e_j − e_{j+1}) t(j)` with the
+//! A trajectory takes as many rounds as its field is evaluated ([`foreseen_evaluations`]), so that a run takes `Σ_j (e_j − e_{j+1}) t(j)` with the
 //! evaluations `e_1 ≥ e_2 ≥ …`, and besides the drawing of the ensemble, what a sample costs, and a point in the batch for every sample inside a flow's
 //! step.
 //!
@@ -13,8 +13,8 @@
 //! to a dense ensemble reads `p·mn` entries and makes `4p·mn` operations a point, so that both of its limits, memory and arithmetic, are met at the same ratio.
 //! `t_own` is what the driver's first rounds take beyond the operator.
 
-use super::{Monitor, Simulation, SimulationError, expected_evaluations, recording_times};
-use crate::config::{Ensemble, Experiment, FlowMethod, Measurements, Method, Pair, Problem, SensingSpec};
+use super::{Monitor, Simulation, SimulationError, foreseen_evaluations, recording_times};
+use crate::config::{Ensemble, Experiment, Measurements, Method, Problem, SensingSpec};
 use crate::dynamics::State;
 use crate::linalg::Matrix;
 use crate::observe::{Motion, Observers, Sample};
@@ -151,17 +151,7 @@ impl Model {
 /// Of every trajectory, those for dense output included.
 fn evaluations(experiment: &Experiment, instance: &Instance) -> Vec<u64> {
     let largest = instance.target.as_ref().and_then(|target| target.values.first().copied()).unwrap_or(1.0);
-    let (horizon, times) = (experiment.record.horizon, recording_times(&experiment.record).len() as u64);
-    let of = |method: &Method| expected_evaluations(method, horizon, largest).0 + interpolants(method, horizon, largest, times);
-    experiment.trajectories.iter().map(|spec| of(&spec.method)).collect()
-}
-
-/// Evaluations for the dense output of the pair of order 8: three for each of its steps, of twelve each, inside which a sample lies.
-fn interpolants(method: &Method, horizon: f64, largest: f64, times: u64) -> u64 {
-    match method.integrator() {
-        Some(FlowMethod::Adaptive { pair: Pair::Dop853, .. }) => 3 * (expected_evaluations(method, horizon, largest).0 / 12).min(times),
-        _ => 0,
-    }
+    foreseen_evaluations(experiment, largest).iter().map(|of| of.stepping + of.dense).collect()
 }
 
 type Rehearsal = (Instance, Option<InitialFactors>, f64);

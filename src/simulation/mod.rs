@@ -14,6 +14,7 @@ mod pending;
 mod record;
 mod schedule;
 mod stop;
+mod surrogate;
 mod trajectory;
 
 pub use driver::{End, Monitor, SavedRun, Simulation, SimulationError, Unattended};
@@ -24,3 +25,4 @@ pub use order_fit::{OrderFit, fit_orders, sup_deviation};
 pub use outcome::Outcome;
 pub use record::{ComparisonRow, CrossCheck, ErrorBound, Row, RunRecord, SingularVectors, Snapshots, SpectrumRow, TrajectoryRecord};
 pub use schedule::{number_of_steps, recording_steps, recording_times};
+pub use surrogate::{Evaluations, foreseen_evaluations};
