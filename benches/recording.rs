@@ -1,8 +1,11 @@
 //! What recording costs: runs on an instance of size M (50 × 50, h = 50, p = 1500) with 200 samples against the same runs without.
 //!
-//! `cargo bench --bench recording [-- families] [-- long] [-- MEASUREMENTS]`. Medians of alternating runs, in milliseconds; microseconds a sample, and shares of the run that
-//! records its two ends and one column. With `families`, the microseconds a sample of each family of columns in the descent, beside those of the spectrum, which is always
-//! recorded. With `long`, what the same 200 samples are of a descent to T = 2000, whose noise exceeds them: one run without samples, and samples at the cost measured before.
+//! `cargo bench --bench recording [-- families] [-- long] [-- MEASUREMENTS]`. Medians of alternating runs, in milliseconds; microseconds a
+//! sample, and shares of the run that
+//! records its two ends and one column. With `families`, the microseconds a sample of each family of columns in the descent, beside those
+//! of the spectrum, which is always
+//! recorded. With `long`, what the same 200 samples are of a descent to T = 2000, whose noise exceeds them: one run without samples, and
+//! samples at the cost measured before.
 
 use pgflow::config::{DEFAULT_COLUMNS, Experiment, Source, load};
 use pgflow::dynamics::State;
@@ -11,7 +14,7 @@ use pgflow::simulation::{Simulation, Unattended};
 use std::error::Error;
 use std::time::Instant;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const SAMPLES: usize = 200;
 const DESCENT: &str = "[trajectory.gradient_descent]\nstep = 0.1";
 const FAMILIES: [(&str, &[&str]); 11] = [

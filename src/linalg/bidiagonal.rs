@@ -1,8 +1,11 @@
 //! Matrices in bidiagonal form, by Householder's reflections from both sides.
 //!
-//! `A = H_0 … H_{n−1} B G_{n−2} … G_0`, `B` upper bidiagonal with `α_k` on the diagonal and `β_k` above it, `H_k = I − u uᵀ`, `G_k = I − v vᵀ`, `‖u‖² = ‖v‖² = 2`. With
-//! `z = Aᵀu` and `y = (A − u zᵀ) v`, `A ← A − u zᵀ − y vᵀ` (G. W. Howell and others, *Cache efficient bidiagonalization using BLAS 2.5 operators*, 2008): one pass applies
-//! the last pair of reflections and multiplies with the next `u`, a second one multiplies with `v`. Backward stable: the singular values of `B` are those of a matrix that
+//! `A = H_0 … H_{n−1} B G_{n−2} … G_0`, `B` upper bidiagonal with `α_k` on the diagonal and `β_k` above it, `H_k = I − u uᵀ`,
+//! `G_k = I − v vᵀ`, `‖u‖² = ‖v‖² = 2`. With
+//! `z = Aᵀu` and `y = (A − u zᵀ) v`, `A ← A − u zᵀ − y vᵀ` (G. W. Howell and others, *Cache efficient bidiagonalization using BLAS 2.5
+//! operators*, 2008): one pass applies
+//! the last pair of reflections and multiplies with the next `u`, a second one multiplies with `v`. Backward stable: the singular values
+//! of `B` are those of a matrix that
 //! differs from `A` by a modest multiple of `ε‖A‖`.
 
 use super::panels::Panels;
@@ -113,7 +116,8 @@ impl Reduction {
         clear(&mut self.next_u, WIDTH * first, k);
     }
 
-    /// Takes the pending reflections from columns `from ..`, multiplies what is left with `next_u`, and puts the outcome into the factors `z`.
+    /// Takes the pending reflections from columns `from ..`, multiplies what is left with `next_u`, and puts the outcome into the factors
+    /// `z`.
     #[inline(always)]
     fn update_and_multiply(&mut self, from: usize) {
         self.products[from..].fill(ZERO);

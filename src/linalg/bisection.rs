@@ -1,9 +1,13 @@
 //! Singular values of bidiagonal matrices by counting.
 //!
-//! `±σ_i` are the eigenvalues of the symmetric tridiagonal matrix of side `2n` with zeros on the diagonal and `α_1, β_1, α_2, …, α_n` beside it. Of its leading minors
-//! `p_0 = 1`, `p_1 = x`, `p_i = x p_{i−1} − e²_{i−1} p_{i−2}`, as many pairs of neighbours have opposite signs as there are eigenvalues above `x` (Sturm). The computed
-//! signs are right for a matrix whose `e²` differ by a few units in the last place, of which singular values feel as little: what this finds has the accuracy of the
-//! bidiagonal form itself. Several values are enclosed at once, one a lane: by bisection, in ratio while their size is unknown, and, once an interval holds one value alone, by the
+//! `±σ_i` are the eigenvalues of the symmetric tridiagonal matrix of side `2n` with zeros on the diagonal and `α_1, β_1, α_2, …, α_n`
+//! beside it. Of its leading minors
+//! `p_0 = 1`, `p_1 = x`, `p_i = x p_{i−1} − e²_{i−1} p_{i−2}`, as many pairs of neighbours have opposite signs as there are eigenvalues
+//! above `x` (Sturm). The computed
+//! signs are right for a matrix whose `e²` differ by a few units in the last place, of which singular values feel as little: what this
+//! finds has the accuracy of the
+//! bidiagonal form itself. Several values are enclosed at once, one a lane: by bisection, in ratio while their size is unknown, and, once
+//! an interval holds one value alone, by the
 //! rule of false position (Illinois) on the last minor.
 
 use super::scaled::{power_of_two, power_of_two_above};
@@ -11,7 +15,8 @@ use super::vectorised::{Job, run};
 
 /// Values that are looked for together.
 const TOGETHER: usize = 16;
-/// Minors between two looks at their size. Where all is at most 1, two neighbours are at most twice and at least 1e-40 times the two before.
+/// Minors between two looks at their size. Where all is at most 1, two neighbours are at most twice and at least 1e-40 times the two
+/// before.
 const STRETCH: usize = 4;
 /// Two minors in a row below this are raised, by more than a stretch can lower them.
 const SMALL: f64 = power_of_two(-100);
@@ -52,15 +57,18 @@ pub(super) fn bidiagonal_singular_values(diagonal: &[f64], above: &[f64]) -> Vec
     values
 }
 
-/// What is known at one end of an interval.
+/// A number for each value.
+type Each<T> = [T; TOGETHER];
+
+/// What is known at one end of each interval.
 #[derive(Clone, Copy)]
-struct End {
-    at: f64,
+struct Ends {
+    at: Each<f64>,
     /// Values above it.
-    count: f64,
-    /// The last minor, up to a positive factor, and the number of times that it was raised.
-    minor: f64,
-    raised: f64,
+    count: Each<f64>,
+    /// The last minor in absolute value, up to a positive factor, and the number of times that it was raised.
+    minor: Each<f64>,
+    raised: Each<f64>,
 }
 
 /// The search for values `first ..`.
@@ -70,104 +78,119 @@ struct Search<'a> {
     high: f64,
 }
 
-/// An interval that holds value number `index`.
-#[derive(Clone, Copy)]
-struct Interval {
-    index: f64,
-    low: End,
-    high: End,
-    /// Which end has moved last, 1 the high one.
-    moved: f64,
-    /// Its length before the last two steps.
-    lengths: [f64; 2],
+/// Intervals that hold one wanted value each. What is done with them has no branches, so that it is done to several at once.
+struct Intervals {
+    /// Numbers of the values.
+    index: Each<f64>,
+    low: Ends,
+    high: Ends,
+    /// Which end has moved last: 1 the high one, −1 the low one.
+    moved: Each<f64>,
+    /// Lengths before the last step and before the one before.
+    lengths: [Each<f64>; 2],
 }
 
-impl Interval {
+impl Intervals {
     #[inline(always)]
-    fn length(&self) -> f64 {
-        self.high.at - self.low.at
+    fn resolution(&self, k: usize) -> f64 {
+        let relative = f64::EPSILON * self.high.at[k];
+        if relative > RESOLUTION { relative } else { RESOLUTION }
     }
 
     #[inline(always)]
-    fn is_short(&self) -> bool {
-        self.length() <= self.resolution()
+    fn length(&self, k: usize) -> f64 {
+        self.high.at[k] - self.low.at[k]
     }
 
     #[inline(always)]
-    fn resolution(&self) -> f64 {
-        RESOLUTION.max(f64::EPSILON * self.high.at)
+    fn all_short(&self) -> bool {
+        let mut short = true;
+        for k in 0..TOGETHER {
+            short &= self.length(k) <= self.resolution(k);
+        }
+        short
     }
 
     /// Where to look next.
     #[inline(always)]
-    fn trial(&self) -> f64 {
-        let (low, high) = (self.low.at, self.high.at);
-        let floor = low.max(RESOLUTION);
-        if high > 16.0 * floor {
-            return (floor * high).sqrt();
+    fn trials(&self) -> Each<f64> {
+        let mut trials = [0.0; TOGETHER];
+        for k in 0..TOGETHER {
+            let (low, high, least) = (self.low.at[k], self.high.at[k], 0.75 * self.resolution(k));
+            let floor = if low > RESOLUTION { low } else { RESOLUTION };
+            let (ratio, middle) = ((floor * high).sqrt(), 0.5 * (low + high));
+            let guess = low + (high - low) * (self.low.minor[k] / (self.low.minor[k] + self.high.minor[k]));
+            // Far enough from both ends to enclose what is near one of them.
+            let guess = if guess > low + least { guess } else { low + least };
+            let guess = if guess < high - least { guess } else { high - least };
+            // False position that does not quarter in two steps gives way to bisection.
+            let single = (self.low.count[k] - self.high.count[k] == 1.0) & (self.low.raised[k] == self.high.raised[k]);
+            let inside = if single & (self.length(k) <= 0.25 * self.lengths[1][k]) { guess } else { middle };
+            trials[k] = if high > 16.0 * floor { ratio } else { inside };
         }
-        let single = self.low.count - self.high.count == 1.0 && self.low.raised == self.high.raised;
-        // False position that does not halve twice in two steps gives way to bisection.
-        if !single || self.length() > 0.25 * self.lengths[1] {
-            return 0.5 * (low + high);
-        }
-        let (below, above) = (self.low.minor.abs(), self.high.minor.abs());
-        let guess = low + (high - low) * (below / (below + above));
-        // Far enough from both ends to enclose what is near one of them.
-        let least = 0.75 * self.resolution();
-        guess.max(low + least).min(high - least)
+        trials
     }
 
     #[inline(always)]
-    fn take(&mut self, end: End) {
-        self.lengths = [self.length(), self.lengths[0]];
-        if end.count > self.index {
-            self.low = end;
-            self.high.minor *= if self.moved < 0.0 { 0.5 } else { 1.0 };
-            self.moved = -1.0;
-        } else {
-            self.high = end;
-            self.low.minor *= if self.moved > 0.0 { 0.5 } else { 1.0 };
-            self.moved = 1.0;
+    fn take(&mut self, ends: &Ends) {
+        for k in 0..TOGETHER {
+            let open = self.length(k) > self.resolution(k);
+            let (below, above) = (open & (ends.count[k] > self.index[k]), open & (ends.count[k] <= self.index[k]));
+            self.lengths[1][k] = self.lengths[0][k];
+            self.lengths[0][k] = self.length(k);
+            // An end that stays twice weighs half.
+            let high_weight = if below & (self.moved[k] < 0.0) { 0.5 } else { 1.0 };
+            let low_weight = if above & (self.moved[k] > 0.0) { 0.5 } else { 1.0 };
+            self.moved[k] = if below { -1.0 } else { 1.0 };
+            self.low.minor[k] = if below { ends.minor[k] } else { self.low.minor[k] * low_weight };
+            self.high.minor[k] = if above { ends.minor[k] } else { self.high.minor[k] * high_weight };
+            self.low.at[k] = if below { ends.at[k] } else { self.low.at[k] };
+            self.high.at[k] = if above { ends.at[k] } else { self.high.at[k] };
+            self.low.count[k] = if below { ends.count[k] } else { self.low.count[k] };
+            self.high.count[k] = if above { ends.count[k] } else { self.high.count[k] };
+            self.low.raised[k] = if below { ends.raised[k] } else { self.low.raised[k] };
+            self.high.raised[k] = if above { ends.raised[k] } else { self.high.raised[k] };
         }
     }
 }
 
 impl Job for Search<'_> {
-    type Output = [f64; TOGETHER];
+    type Output = Each<f64>;
 
     #[inline(always)]
-    fn run(self) -> [f64; TOGETHER] {
+    fn run(self) -> Each<f64> {
         let values = self.squares.len().div_ceil(2) as f64;
-        let zero = End { at: 0.0, count: values, minor: 0.0, raised: f64::NAN };
-        let most = End { at: self.high, count: 0.0, minor: 0.0, raised: f64::NAN };
-        let mut intervals: [Interval; TOGETHER] = std::array::from_fn(|k| Interval {
-            index: ((self.first + k) as f64).min(values - 1.0),
-            low: zero,
-            high: most,
-            moved: 0.0,
-            lengths: [f64::INFINITY; 2],
-        });
+        let unknown = |at: f64, count: f64| Ends {
+            at: [at; TOGETHER],
+            count: [count; TOGETHER],
+            minor: [1.0; TOGETHER],
+            raised: [f64::NAN; TOGETHER],
+        };
+        let mut intervals = Intervals {
+            index: std::array::from_fn(|k| ((self.first + k) as f64).min(values - 1.0)),
+            low: unknown(0.0, values),
+            high: unknown(self.high, 0.0),
+            moved: [0.0; TOGETHER],
+            lengths: [[f64::INFINITY; TOGETHER]; 2],
+        };
         for _ in 0..MOST_ROUNDS {
-            if intervals.iter().all(Interval::is_short) {
+            if intervals.all_short() {
                 break;
             }
-            let trials = intervals.map(|interval| interval.trial());
-            let ends = ends(self.squares, &trials);
-            for (interval, end) in intervals.iter_mut().zip(ends) {
-                if !interval.is_short() {
-                    interval.take(end);
-                }
-            }
+            let ends = ends(self.squares, &intervals.trials());
+            intervals.take(&ends);
         }
         // Below the resolution nothing tells a value from zero.
-        intervals.map(|interval| if interval.low.at == 0.0 { 0.0 } else { 0.5 * (interval.low.at + interval.high.at) })
+        std::array::from_fn(|k| match intervals.low.at[k] == 0.0 {
+            true => 0.0,
+            false => 0.5 * (intervals.low.at[k] + intervals.high.at[k]),
+        })
     }
 }
 
 /// The counts and the last minors at several points.
 #[inline(always)]
-fn ends(squares: &[f64], at: &[f64; TOGETHER]) -> [End; TOGETHER] {
+fn ends(squares: &[f64], at: &Each<f64>) -> Ends {
     let (mut minors, mut before) = (*at, [1.0; TOGETHER]);
     let (mut changes, mut raised) = ([0_u64; TOGETHER], [0.0; TOGETHER]);
     for stretch in squares.chunks(STRETCH) {
@@ -187,7 +210,7 @@ fn ends(squares: &[f64], at: &[f64; TOGETHER]) -> [End; TOGETHER] {
             raised[k] += if size < SMALL { 1.0 } else { 0.0 };
         }
     }
-    std::array::from_fn(|k| End { at: at[k], count: changes[k] as f64, minor: minors[k], raised: raised[k] })
+    Ends { at: *at, count: changes.map(|count| count as f64), minor: minors.map(f64::abs), raised }
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! The two ends of a symmetric matrix's spectrum, without the rest of it.
 //!
-//! The matrix is brought to tridiagonal form `T = tridiag(e, d, e)` by reflections. `xI − T` is positive definite exactly where all leading minors
-//! `p_0 = 1`, `p_1 = x − d_1`, `p_i = (x − d_i) p_{i−1} − e²_{i−1} p_{i−2}` are positive, so that the largest eigenvalue is found by section, several trial
-//! values `x` at once. The computed minors are those of a matrix whose `x − d_i` and `e²_i` differ by a few units in the last place, so their signs are
-//! right for a matrix near `T`, and the error is a modest multiple of `ε‖T‖`, that of the reduction. (W. Kahan, *Accurate eigenvalues of a symmetric
+//! The matrix is brought to tridiagonal form `T = tridiag(e, d, e)` by reflections. `xI − T` is positive definite exactly where all
+//! leading minors
+//! `p_0 = 1`, `p_1 = x − d_1`, `p_i = (x − d_i) p_{i−1} − e²_{i−1} p_{i−2}` are positive, so that the largest eigenvalue is found by
+//! section, several trial
+//! values `x` at once. The computed minors are those of a matrix whose `x − d_i` and `e²_i` differ by a few units in the last place, so
+//! their signs are
+//! right for a matrix near `T`, and the error is a modest multiple of `ε‖T‖`, that of the reduction. (W. Kahan, *Accurate eigenvalues of a
+//! symmetric
 //! tri-diagonal matrix*, 1966, for the pivots `p_i/p_{i−1}`, which take divisions.) Minors are scaled by powers of two on the way.
 
 use super::panels::Panels;
@@ -23,7 +27,8 @@ const RAISE: f64 = power_of_two(300);
 const LARGE: f64 = power_of_two(200);
 const LOWER: f64 = power_of_two(-200);
 
-/// The lowest and the highest eigenvalue of a finite symmetric matrix (both triangles) whose entries are of moderate size. `None` of an empty one.
+/// The lowest and the highest eigenvalue of a finite symmetric matrix (both triangles) whose entries are of moderate size. `None` of an
+/// empty one.
 pub(super) fn extreme_eigenvalues_of_scaled(s: Panels) -> Option<(f64, f64)> {
     let tridiagonal = Tridiagonal::reduce(s);
     let highest = tridiagonal.highest()?;

@@ -1,8 +1,11 @@
 //! The first singular vectors of bidiagonal matrices, by inverse iteration.
 //!
-//! An eigenvector of the symmetric tridiagonal matrix with zeros on the diagonal and `α_1, β_1, α_2, …, α_n` beside it, for the eigenvalue `σ`, holds the entries of
-//! `v` and `u` in turns: `Bv = σu`, `Bᵀu = σv`. Two steps of inverse iteration with orthogonalisation find it, where the value is known to rounding. What comes out is
-//! checked: residuals, norms of both halves, orthogonality. Where a check fails (values that coincide to rounding, or near zero) nothing is returned.
+//! An eigenvector of the symmetric tridiagonal matrix with zeros on the diagonal and `α_1, β_1, α_2, …, α_n` beside it, for the eigenvalue
+//! `σ`, holds the entries of
+//! `v` and `u` in turns: `Bv = σu`, `Bᵀu = σv`. Two steps of inverse iteration with orthogonalisation find it, where the value is known to
+//! rounding. What comes out is
+//! checked: residuals, norms of both halves, orthogonality. Where a check fails (values that coincide to rounding, or near zero) nothing
+//! is returned.
 
 /// Steps of inverse iteration.
 const STEPS: usize = 3;
@@ -12,7 +15,8 @@ const ALLOWED: f64 = 8.0;
 /// `u` and `v` of one value.
 pub(super) type Pair = [Vec<f64>; 2];
 
-/// Singular vectors of the bidiagonal matrix for its largest values, which come in descending order; `None` if they are not what they should be.
+/// Singular vectors of the bidiagonal matrix for its largest values, which come in descending order; `None` if they are not what they
+/// should be.
 pub(super) fn leading_vectors(diagonal: &[f64], above: &[f64], values: &[f64]) -> Option<Vec<Pair>> {
     let side = diagonal.len();
     let mut beside = Vec::with_capacity(2 * side);

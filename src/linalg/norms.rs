@@ -56,7 +56,8 @@ pub fn operator_norm_symmetric(s: &Matrix) -> f64 {
     ends.map_or(0.0, |(lowest, highest)| scale.restore(lowest.abs().max(highest.abs())))
 }
 
-/// The largest of numbers that are at least 0; 0 if there are none, NaN if one is (`f64::max` would drop it, and make a fine number of a failure).
+/// The largest of numbers that are at least 0; 0 if there are none, NaN if one is (`f64::max` would drop it, and make a fine number of a
+/// failure).
 pub fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(0.0, |largest, value| if largest.is_nan() || value.is_nan() { f64::NAN } else { f64::max(largest, value) })
 }

@@ -13,8 +13,10 @@ const LEAST_SIDE: usize = 8;
 
 /// All singular values of a matrix, and its first singular vectors on request.
 ///
-/// Where sides are from 8 to 256, values come from a bidiagonal form by counting, and vectors from inverse iteration; this takes a fifth of the time of a decomposition
-/// with all vectors at side 50. Other matrices are decomposed by faer. Values have an absolute error of a modest multiple of `ε σ₁` either way.
+/// Where sides are from 8 to 256, values come from a bidiagonal form by counting, and vectors from inverse iteration; this takes a fifth
+/// of the time of a decomposition
+/// with all vectors at side 50. Other matrices are decomposed by faer. Values have an absolute error of a modest multiple of `ε σ₁` either
+/// way.
 #[derive(Debug)]
 pub struct PartialSvd {
     /// `σ₁ ≥ σ₂ ≥ … ≥ 0`, as many as the smaller side.
@@ -49,8 +51,10 @@ impl PartialSvd {
         Ok(PartialSvd { values, scaled, small })
     }
 
-    /// The first `count` left and right singular vectors (at most as many as the smaller side), as columns that are orthonormal to round-off. More than a quarter of
-    /// them, and those of values that coincide to rounding, come from a whole decomposition, whose values agree with [`values`](Self::values) to rounding.
+    /// The first `count` left and right singular vectors (at most as many as the smaller side), as columns that are orthonormal to
+    /// round-off. More than a quarter of
+    /// them, and those of values that coincide to rounding, come from a whole decomposition, whose values agree with
+    /// [`values`](Self::values) to rounding.
     ///
     /// # Errors
     /// No convergence.

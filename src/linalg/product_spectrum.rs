@@ -64,7 +64,8 @@ impl ProductSpectrum {
         Ok(ProductSpectrum { values, core, left, right: Some(right) })
     }
 
-    /// That of `U Uᵀ`, from `U` itself: it has its left singular vectors and the squares of its singular values, small ones with twice the digits.
+    /// That of `U Uᵀ`, from `U` itself: it has its left singular vectors and the squares of its singular values, small ones with twice the
+    /// digits.
     ///
     /// # Errors
     /// As [`thin_svd`].

@@ -3,7 +3,8 @@
 use super::vectorised::largest_entry;
 use super::{DecompositionError, Matrix, View};
 
-/// The power of two that brings the largest entry of a matrix into `[1, 2)`. Exact, except that entries below `2^-1022` of the largest may lose bits.
+/// The power of two that brings the largest entry of a matrix into `[1, 2)`. Exact, except that entries below `2^-1022` of the largest may
+/// lose bits.
 #[derive(Clone, Copy)]
 pub(super) struct Scale {
     exponent: i32,

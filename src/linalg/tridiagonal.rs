@@ -1,8 +1,10 @@
 //! Symmetric matrices in tridiagonal form, by Householder's reflections.
 //!
 //! `S ← H S H` with `H = I − v vᵀ`, `‖v‖² = 2`, which leaves of column `k` one entry `e_k` below the diagonal: with `y = Sv` and
-//! `w = y − ½(vᵀy) v`, `S ← S − v wᵀ − w vᵀ`. One pass over what remains of `S` both applies the last reflection and multiplies with the vector of the
-//! next, for which its column alone has to be known beforehand. Backward stable: the eigenvalues are those of a matrix that differs from `S` by a modest
+//! `w = y − ½(vᵀy) v`, `S ← S − v wᵀ − w vᵀ`. One pass over what remains of `S` both applies the last reflection and multiplies with the
+//! vector of the
+//! next, for which its column alone has to be known beforehand. Backward stable: the eigenvalues are those of a matrix that differs from
+//! `S` by a modest
 //! multiple of `ε‖S‖`. At side 50 this takes a quarter of the time of faer's reduction, which is made for larger ones.
 
 use super::panels::Panels;
@@ -27,7 +29,8 @@ impl Tridiagonal {
 /// Squares below this are not normal numbers by a margin; what is below its root in a matrix of size one is far below rounding.
 const NEGLIGIBLE: f64 = 1e-280;
 
-/// Turns `x`, zero before `head`, into the `v` of the reflection that takes it to `β e_head`; returns `β`. Zero where `x` is a multiple of `e_head` already.
+/// Turns `x`, zero before `head`, into the `v` of the reflection that takes it to `β e_head`; returns `β`. Zero where `x` is a multiple of
+/// `e_head` already.
 #[inline(always)]
 pub(super) fn make_reflection(x: &mut [Lanes], head: usize) -> f64 {
     let (lane, place) = (head / WIDTH, head % WIDTH);

@@ -1,6 +1,8 @@
-//! Loops that are compiled twice: for the processor that the program is built for, and with AVX2 and fused multiply-add, chosen when it runs.
+//! Loops that are compiled twice: for the processor that the program is built for, and with AVX2 and fused multiply-add, chosen when it
+//! runs.
 //!
-//! A job is plain Rust over [`Lanes`] with fused multiply-adds written out, so that both copies round alike and have the same bits: the compiler may
+//! A job is plain Rust over [`Lanes`] with fused multiply-adds written out, so that both copies round alike and have the same bits: the
+//! compiler may
 //! take several lanes at once, but neither reorder sums nor fuse what is not fused in the text.
 
 /// Numbers to a vector of lanes: two registers.

@@ -1,11 +1,14 @@
 //! The perturbation under which a trajectory is a perturbed gradient flow, and its parts.
 //!
 //! `𝓔` is defined by `Ż = (sym(R) + 𝓔) Z` with the true residual `R = Y − FGᵀ`. A flow has `𝓔 = sym(N − R)` and what is imposed on it. A
-//! descent step of size `η` from `Z_k`, read as the path `Z(s) = (I + s sym(N_k)) Z_k`, `0 ≤ s ≤ η`, has the `𝓔(s)` of THEORY 3.8, which exists
-//! where `s‖N_k‖ < 1`; the exponential step, the path `e^{s sym(N_k)} Z_k`, has `𝓔(s) = sym(N_k − R(s))`. Of a step the largest values count,
+//! descent step of size `η` from `Z_k`, read as the path `Z(s) = (I + s sym(N_k)) Z_k`, `0 ≤ s ≤ η`, has the `𝓔(s)` of THEORY 3.8, which
+//! exists
+//! where `s‖N_k‖ < 1`; the exponential step, the path `e^{s sym(N_k)} Z_k`, has `𝓔(s) = sym(N_k − R(s))`. Of a step the largest values
+//! count,
 //! at both ends and in the middle. The symmetric model's steps are in `symmetric_path.rs`.
 //!
-//! A stochastic step has the matrix `N_S` of its mini-batch in the place of `N_k`, and `sym(N_S − N)` as one more part; a step with measurements of its own
+//! A stochastic step has the matrix `N_S` of its mini-batch in the place of `N_k`, and `sym(N_S − N)` as one more part; a step with
+//! measurements of its own
 //! has their `N_k`, and their `(A_k*A_k − I)R_k` and `A_k*(e_k)` as parts.
 
 use super::symmetric_path::SymmetricStepPath;
@@ -103,7 +106,8 @@ enum Path {
 }
 
 impl<'a> StepPath<'a> {
-    /// The path of the step that begins at a sample of the asymmetric model; `None` for flows, without a target, where `η‖N_k‖ ≥ 1`, or where a
+    /// The path of the step that begins at a sample of the asymmetric model; `None` for flows, without a target, where `η‖N_k‖ ≥ 1`, or
+    /// where a
     /// stochastic step's matrix is not known.
     pub fn new(sample: &'a Sample<'a>, motion: Motion) -> Option<Self> {
         let drive = match motion {
@@ -160,7 +164,8 @@ impl<'a> StepPath<'a> {
         let mut shared = n - self.residual + self.motion(s);
         let mut lifted = Matrix::zeros(rows + cols, rows + cols);
         if let Path::Euler { square, .. } = &self.path {
-            // With W = Nᵀ(I − s²NNᵀ)⁻¹N, (I − s²NᵀN)⁻¹ = I + s²W: N(I − s²NᵀN)⁻¹ − N = s²NW and N(I − s²NᵀN)⁻¹Nᵀ = NNᵀ + s²NWNᵀ, sums without cancellation.
+            // With W = Nᵀ(I − s²NNᵀ)⁻¹N, (I − s²NᵀN)⁻¹ = I + s²W: N(I − s²NᵀN)⁻¹ − N = s²NW and N(I − s²NᵀN)⁻¹Nᵀ = NNᵀ + s²NWNᵀ, sums
+            // without cancellation.
             let right = inside(n, square, s);
             let image = multiply(Form::Plain, n, &right) * (s * s);
             let mut left = square.clone();
