@@ -4,8 +4,8 @@
 # usage: benches/sweep_batch.sh [SIZE…]      sizes quickstart, M, L (default: quickstart M)
 # PGFLOW=path/to/pgflow uses that binary; RUNS=8 makes 8 of the 64 separate runs and multiplies their time by 8.
 #
-# Two grids: 64 sizes α of the initial factors, each a flow and a descent (so that nothing but the operator is shared), and 64 step
-# sizes of a descent beside one flow (which the sweep computes once).
+# Three grids: 64 sizes α of the initial factors, each a flow and a descent (so that nothing but the operator is shared, and a single run shares passes between two already); the
+# same with the descent alone; and 64 step sizes of a descent beside one flow (which the sweep computes once).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [[ -z ${PGFLOW:-} ]]; then
@@ -48,10 +48,10 @@ C
 
 seconds() { date +%s.%N; }
 
-# measure SIZE AXIS VALUE…: an axis with 64 values.
+# measure SIZE WHAT AXIS VALUE…: an axis with 64 values.
 measure() {
-    local size=$1 axis=$2 begin separate together
-    shift 2
+    local size=$1 what=$2 axis=$3 begin separate together
+    shift 3
     local values=("$@")
     begin=$(seconds)
     for ((k = 0; k < runs; k++)); do
@@ -65,12 +65,12 @@ measure() {
     "$PGFLOW" sweep run "$work/sweep" -q
     "$PGFLOW" sweep collect "$work/sweep" 2>/dev/null
     together=$(echo "$(seconds) - $begin" | bc -l)
-    printf '%-10s  %-38s  %8.2f s  %8.2f s  %5.2f\n' "$size" "$axis" "$separate" "$together" "$(echo "$together / $separate" | bc -l)"
+    printf '%-10s  %-38s  %8.2f s  %8.2f s  %5.2f\n' "$size" "$what" "$separate" "$together" "$(echo "$together / $separate" | bc -l)"
 }
 
 mapfile -t scales < <(awk 'BEGIN { for (k = 0; k < 64; k++) printf "%.6e\n", 10 ^ (-1 - 5 * k / 63) }')
 mapfile -t steps < <(awk 'BEGIN { for (k = 0; k < 64; k++) printf "%.6e\n", 0.1 * 4 ^ (-k / 63) }')
-printf '%-10s  %-38s  %10s  %10s  %5s\n' size axis "64 runs" sweep ratio
+printf '%-10s  %-38s  %10s  %10s  %5s\n' size grid "64 runs" sweep ratio
 for size in "${@:-quickstart M}"; do
     for size in $size; do
         case $size in
@@ -79,7 +79,10 @@ for size in "${@:-quickstart M}"; do
             L) config 100 50 5000 30 100 ;;
             *) echo "unknown size $size: quickstart, M, L" >&2; exit 2 ;;
         esac > "$work/$size.toml"
-        measure "$size" init.gaussian.scale "${scales[@]}"
-        measure "$size" 'trajectory[gd].gradient_descent.step' "${steps[@]}"
+        measure "$size" "sizes of the start, flow and descent" init.gaussian.scale "${scales[@]}"
+        measure "$size" "step sizes of a descent, and a flow" 'trajectory[gd].gradient_descent.step' "${steps[@]}"
+        # Without the flow.
+        sed -i '/^\[\[trajectory\]\]$/{N;/flow/{N;N;d}}' "$work/$size.toml"
+        measure "$size" "sizes of the start, descent" init.gaussian.scale "${scales[@]}"
     done
 done

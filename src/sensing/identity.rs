@@ -2,7 +2,7 @@
 
 use super::subset::Subset;
 use super::{Answer, Cost, Question, SensingOperator, Want, Workspace, assert_about_all, write_point};
-use crate::linalg::Matrix;
+use crate::linalg::{Matrix, frobenius_squared};
 
 /// The identity on `R^{rows×cols}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +39,11 @@ impl SensingOperator for Identity {
         assert_about_all(questions);
         for (question, answer) in questions.iter().zip(answers) {
             write_point(&question.point, &mut answer.product);
-            let mut squares = 0.0;
             for ((out, x), y) in answer.matrix.as_mut_slice().iter_mut().zip(answer.product.as_slice()).zip(y) {
-                let residual = if question.data { y - x } else { -x };
-                squares += residual * residual;
-                *out = residual;
+                *out = if question.data { y - x } else { -x };
             }
-            answer.residual_norm_squared = squares;
+            // The sum that every norm of the same matrix takes, so that no constant but 0 comes out for an isometry.
+            answer.residual_norm_squared = frobenius_squared(&answer.matrix);
             answer.given = Want::Matrix;
         }
     }
