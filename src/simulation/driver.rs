@@ -1,6 +1,7 @@
 //! The lockstep: gathers the questions of all trajectories, answers them with one application, hands the answers back.
 
 use super::assembly::{schedules, trajectory};
+use super::attendants::Attendants;
 use super::comparison::Pair;
 use super::deviation::{bound_rows, error_bound};
 use super::field::FieldError;
@@ -199,7 +200,9 @@ impl<'a> Simulation<'a> {
     /// Runs to the end, or until the monitor interrupts; then the cross-checks.
     pub fn run(&mut self, monitor: &dyn Monitor) -> End {
         let mut hold = false;
+        let attendants = Attendants::new();
         loop {
+            attendants.call();
             hold |= monitor.interrupted() || monitor.wants_checkpoint();
             self.advance(hold);
             if hold && self.trajectories.iter().all(Trajectory::at_rest) {

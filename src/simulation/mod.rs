@@ -1,6 +1,7 @@
 //! The driver: trajectories in lockstep, what they record, how they end.
 
 mod assembly;
+mod attendants;
 mod comparison;
 mod cross_check;
 mod deviation;
