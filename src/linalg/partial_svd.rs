@@ -91,3 +91,60 @@ impl Small {
         Some(if self.transposed { [right, left] } else { [left, right] })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::{Form, multiply, thin_qr};
+
+    /// `m × n`, random singular vectors.
+    fn with_values(rows: usize, cols: usize, seed: u64, value: impl Fn(usize) -> f64) -> Matrix {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut basis = |side: usize| {
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+            };
+            thin_qr(&Matrix::from_fn(side, rows.min(cols), |_, _| next())).0
+        };
+        let (left, right) = (basis(rows), basis(cols));
+        let scaled = Matrix::from_fn(rows, rows.min(cols), |i, j| left[(i, j)] * value(j));
+        multiply(Form::RightTransposed, &scaled, &right)
+    }
+
+    /// The largest of `‖Av − σu‖/σ₁` and `‖Aᵀu − σv‖/σ₁`, and how far both sets of vectors are from being orthonormal, in units of
+    /// `ε (8 + max(m, n))`.
+    fn defects(a: &Matrix, values: &[f64], [left, right]: &[Matrix; 2]) -> [f64; 2] {
+        let unit = (8 + a.nrows().max(a.ncols())) as f64 * f64::EPSILON;
+        let (image, back) = (multiply(Form::Plain, a, right), multiply(Form::LeftTransposed, a, left));
+        let residuals = (0..left.ncols()).flat_map(|j| {
+            let (u, v) = (left.column(j), right.column(j));
+            [(image.column(j) - u * values[j]).norm(), (back.column(j) - v * values[j]).norm()]
+        });
+        let skew = [left, right].map(|q| (q.tr_mul(q) - Matrix::identity(q.ncols(), q.ncols())).amax());
+        [crate::linalg::largest(residuals) / (unit * values[0]), crate::linalg::largest(skew) / unit]
+    }
+
+    #[test]
+    fn vectors_of_values_that_nearly_coincide_are_as_good_as_others() {
+        for seed in 0..120_u64 {
+            let (rows, cols) = [(40, 40), (24, 57), (77, 30)][seed as usize % 3];
+            let count = rows.min(cols) / 4;
+            let split = 10f64.powf(-14.5 + 0.07 * seed as f64);
+            let clusters: [&dyn Fn(usize) -> f64; 4] = [
+                &|_| 1.0,
+                &|i| if i + 1 < count { 2.0 } else { 1.0 + if i < count { split } else { 0.0 } },
+                &|i| if i < count { 1.0 } else { 1e-10 },
+                &|i| if i < 2 { 1.0 } else { split * (1.0 - i as f64 / 100.0) },
+            ];
+            for (which, value) in clusters.into_iter().enumerate() {
+                let a = with_values(rows, cols, seed, value);
+                let found = PartialSvd::of(&a).unwrap();
+                for count in [2, count] {
+                    let [residual, skew] = defects(&a, &found.values, &found.leading(count).unwrap());
+                    assert!(residual <= 1.0 && skew <= 1.0, "{seed}, {which}, first {count}: {residual}, {skew}");
+                }
+            }
+        }
+    }
+}
