@@ -44,8 +44,9 @@ pub fn operator_norm<'a>(a: impl Into<View<'a>>) -> f64 {
     scale.restore(highest_eigenvalue_of_scaled(gram(&scaled)).map_or(0.0, |largest| largest.max(0.0).sqrt()))
 }
 
-/// `‖S‖_op` of a symmetric matrix: its largest eigenvalue in absolute value. Only the lower triangle is read, but NaN comes
-/// back if any entry of `S` is not finite.
+/// `‖S‖_op` of a symmetric matrix: its largest eigenvalue in absolute value. Only the lower triangle is multiplied with, but the scale is
+/// that of all entries (far larger ones above the diagonal would make zeros of those below), and NaN comes back if any of them is not
+/// finite.
 ///
 /// # Panics
 /// If `S` is not square.
