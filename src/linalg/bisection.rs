@@ -115,7 +115,7 @@ impl Intervals {
     #[inline(always)]
     fn trials(&self) -> Each<f64> {
         let mut trials = [0.0; TOGETHER];
-        for k in 0..TOGETHER {
+        for (k, trial) in trials.iter_mut().enumerate() {
             let (low, high, least) = (self.low.at[k], self.high.at[k], 0.75 * self.resolution(k));
             let floor = if low > RESOLUTION { low } else { RESOLUTION };
             let (ratio, middle) = ((floor * high).sqrt(), 0.5 * (low + high));
@@ -126,7 +126,7 @@ impl Intervals {
             // False position that does not quarter in two steps gives way to bisection.
             let single = (self.low.count[k] - self.high.count[k] == 1.0) & (self.low.raised[k] == self.high.raised[k]);
             let inside = if single & (self.length(k) <= 0.25 * self.lengths[1][k]) { guess } else { middle };
-            trials[k] = if high > 16.0 * floor { ratio } else { inside };
+            *trial = if high > 16.0 * floor { ratio } else { inside };
         }
         trials
     }
