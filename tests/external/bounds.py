@@ -102,31 +102,41 @@ def adaptive(problem, rtol, horizon):
     field = lambda z: problem.field(z)
     t, z = 0.0, problem.start
     rate = field(z)
-    h, before, rejected, after_rejection = 0.05 * fro(z) / fro(rate), 1e-4, 0, False
+    wanted, before, rejected, after_rejection, largest = min(0.05 * fro(z) / fro(rate), horizon), 1e-4, 0, False, 0.0
     steps = []
     while t < horizon:
-        last = t + h >= horizon
-        h = horizon - t if last else h
+        # The last step is stretched by 1 %; the last three are alike.
+        left = horizon - t
+        last = 1.01 * wanted >= left
+        h = left if last else left / np.ceil(left / wanted / 1.01) if left < 3 * wanted else wanted
         k = np.zeros((16, *z.shape))
         k[0] = rate
         for s in range(1, 12):
-            k[s] = field(z + h * np.tensordot(dop853.A[s, :s], k[:s], 1))
+            stage = z + h * np.tensordot(dop853.A[s, :s], k[:s], 1)
+            k[s] = field(stage)
         new = z + h * np.tensordot(dop853.B, k[:12], 1)
         k[12] = field(new)
         e5, e3 = (fro(np.tensordot(e, k[:13], 1)) for e in (dop853.E5, dop853.E3))
         error = h * e5**2 / np.sqrt(e5**2 + 0.01 * e3**2)
         ratio = error / (rtol * max(fro(z), fro(new)))
         if ratio > 1:
-            h, rejected, after_rejection = h * np.clip(0.9 * ratio ** -(1 / 8 - 0.008), 0.2, 6), rejected + 1, True
+            wanted, rejected, after_rejection = h * max(0.8 * ratio ** -(1 / 8 - 0.008), 0.2), rejected + 1, True
             continue
         for s in range(13, 16):
             k[s] = field(z + h * np.tensordot(dop853.A[s, :s], k[:s], 1))
         change = new - z
         terms = [change, h * k[0] - change, 2 * change - h * (k[12] + k[0]), *(h * np.tensordot(d, k, 1) for d in dop853.D)]
         steps.append((z, h, terms))
-        factor = np.clip(0.9 * ratio ** -(1 / 8 - 0.008) * max(before, 1e-4) ** 0.04, 0.2, 6)
-        t, z, rate = (horizon if last else t + h), new, k[12]
-        h, before, after_rejection = h * (min(factor, 1.0) if after_rejection else factor), ratio, False
+        factor = np.clip(0.8 * ratio ** -(1 / 8 - 0.008) * before**0.04, 0.2, 6)
+        proposed = h * (min(factor, 1.0) if after_rejection else factor)
+        if h >= wanted:
+            wanted, before = proposed, max(ratio, 1e-4)
+        else:
+            wanted = max(proposed, wanted)
+        # Within the region of stability, by Hairer's estimate of the largest rate.
+        largest = max(0.97 * largest, fro(k[12] - k[11]) / fro(new - stage))
+        wanted = min(wanted, 6.2 / largest)
+        t, z, rate, after_rejection = (horizon if last else t + h), new, k[12], False
     return steps, rejected
 
 
