@@ -4,8 +4,8 @@
 //! `pgflow run` uses, on a pool of as many threads as the only argument says; the clock is read once a round (one batched application of the
 //! operator, and what every trajectory makes of its answer), so that starting and ending cost a step nothing.
 //!
-//! `open` builds the problem of a configuration · `run` runs it · `final` writes the final states of the last run, `starts` the initial states, `laws`
-//! the perturbations, all as `.npz` · `apply` times the operator alone · `transform` the Walsh–Hadamard transform · `read` is the yardstick of
+//! `open` builds the problem of a configuration · `run` runs it · `final` writes the final states of the last run, `samples` those of all samples of its flows, `starts` the
+//! initial states, `laws` the perturbations, all as `.npz` · `apply` times the operator alone · `transform` the Walsh–Hadamard transform · `read` is the yardstick of
 //! memory: a pass that only reads as many numbers as the ensemble has.
 
 #[path = "../support/pages.rs"]
@@ -109,6 +109,18 @@ impl Open {
         self.write_states(path, &f, &g)
     }
 
+    /// Of the flows alone, one after another.
+    fn write_samples(&self, path: &str) -> Outcome<()> {
+        let flows = self.experiment.trajectories.iter().zip(&self.record.trajectories);
+        let flows = flows.filter(|(spec, _)| matches!(spec.method, Method::Flow(_) | Method::PerturbedFlow { .. }));
+        let snapshots: Vec<_> = flows.filter_map(|(_, trajectory)| trajectory.snapshots.as_ref()).collect();
+        let [f, g] = [
+            snapshots.iter().flat_map(|snapshots| snapshots.f.clone()).collect::<Vec<_>>(),
+            snapshots.iter().flat_map(|snapshots| snapshots.g.clone()).collect(),
+        ];
+        self.write_states(path, &f, &g)
+    }
+
     /// `E(t) = rest + cos(2πt/period)·cosine + sin(2πt/period)·sine` of every perturbed flow; of a constant law `cosine` and `sine` vanish.
     fn write_laws(&self, path: &str) -> Outcome<()> {
         let mut archive = ArchiveWriter::new(BufWriter::new(File::create(path)?));
@@ -199,6 +211,7 @@ fn answer(request: &Value, open: &mut Option<Open>) -> Outcome<Value> {
         "run" => return open.run(),
         "apply" => return Ok(json!({ "seconds": open.apply(number(request, "batch")?, number(request, "rounds")?) })),
         "final" => open.write_final(text(request, "file")?)?,
+        "samples" => open.write_samples(text(request, "file")?)?,
         "starts" => open.write_starts(text(request, "file")?)?,
         "laws" => open.write_laws(text(request, "file")?)?,
         _ => return Err(format!("unknown request \"{order}\"").into()),

@@ -137,6 +137,22 @@ class Peer(Problem):
                     self.forces[name] = turn
         return {}
 
+    def flows(self, names, kinds, rtol, atol, horizon, samples, keep):
+        """The flows one by one, with the factors at every sample."""
+        times = np.linspace(0, horizon, samples)
+        parts, evaluations = [], 0
+        for index, (name, kind) in enumerate(zip(names, kinds)):
+            if kind == "flow":
+                solution = self.integrate(self.many[0][index], self.many[1][index], "DOP853", rtol, atol, times, self.forces.get(name))
+                evaluations += int(solution.nfev)
+                parts += [self.factors(index, z) for z in solution.y.T]
+        save(keep, *([part[side] for part in parts] for side in (0, 1)))
+        return {"evaluations": evaluations}
+
+    def factors(self, index, z):
+        f, g = self.many
+        return z[: f[index].size].reshape(f[index].shape), z[f[index].size :].reshape(g[index].shape)
+
     def mixed(self, form, names, kinds, rtol, atol, horizon, samples, keep):
         """Flows one by one with SciPy; descents `form`: one after another, or batched by hand with those that are not done yet."""
         times = np.linspace(0, horizon, samples)
@@ -150,10 +166,9 @@ class Peer(Problem):
                 continue
             solution = self.integrate(f[index], g[index], "DOP853", rtol, atol, times, self.forces.get(name))
             evaluations += int(solution.nfev)
-            size = f[index].size
-            split = [(z[:size].reshape(f[index].shape), z[size:].reshape(g[index].shape)) for z in solution.y.T]
-            errors += [error(*pair) for pair in split]
-            ends[index] = split[-1]
+            parts = [self.factors(index, z) for z in solution.y.T]
+            errors += [error(*part) for part in parts]
+            ends[index] = parts[-1]
         flows = time.perf_counter() - begin
         which = [index for index, kind in enumerate(kinds) if kind == "descent"]
         counts = {index: int(horizon / self.step_sizes[index] * (1 + 1e-9)) for index in which}

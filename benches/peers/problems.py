@@ -62,15 +62,18 @@ rtol = {rtol}
 """
 
 
-def mixed(rtol):
-    """Two flows, eight descents, four perturbed flows in the shared form; and the period of each perturbation."""
-    periods = {"constant-1": None, "constant-2": None, "rotating-1": 5.0, "rotating-2": 10.0}
-    text = flow(rtol, "flow", f"[trajectory.init.gaussian]\nscale = 1e-3\nseed = {SEEDS[:2]}") + descents(STEP_SIZES)
-    for seed, (name, period) in enumerate(periods.items()):
+# Periods of the perturbations of the mixed run, by the names of its perturbed flows.
+PERIODS = {"constant-1": None, "constant-2": None, "rotating-1": 5.0, "rotating-2": 10.0}
+
+
+def mixed(rtol, descending=True):
+    """Two flows, eight descents (or none), four perturbed flows in the shared form."""
+    text = flow(rtol, "flow", f"[trajectory.init.gaussian]\nscale = 1e-3\nseed = {SEEDS[:2]}") + (descents(STEP_SIZES) if descending else "")
+    for seed, (name, period) in enumerate(PERIODS.items()):
         law = 'constant]\ndirection = "gaussian"' if period is None else f"rotating]\nperiod = {period}"
         force = f'[trajectory.perturbation]\nform = "shared"\nbound = 0.05\nrelative_to = "absolute"\nseed = {seed}\n[trajectory.perturbation.{law}'
         text += flow(rtol, name, force)
-    return text, periods
+    return text
 
 
 def transform_problem(side=1000, width=20, rank=5, oversampling=5.0):

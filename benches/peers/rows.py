@@ -148,25 +148,79 @@ def alone(run, config, names):
     return "bits in company equal those alone"
 
 
+ERROR, SMALL = 1e-8, (1e-2, 1e-3)
+# Found at the first number of threads: the loosest tolerances whose true error is small enough, and evaluations and error with them.
+SETTINGS = {}
+
+
+def loosest(solve, error, first=1e-5):
+    """The loosest tolerance whose result is good enough, to a sixteenth of a decade; with the evaluations and the error there. None if none is."""
+
+    def found(rtol):
+        evaluations = solve(rtol)
+        return (rtol, evaluations, error()) if error() <= ERROR else None
+
+    rtol, best = first, None
+    while best is None and rtol > 1e-13:
+        best = found(rtol)
+        rtol /= 10**0.5
+    for part in (4, 8, 16):
+        # Between the loosest that is good enough and the next above it, which is not.
+        best = best and (found(best[0] * 10 ** (1 / part)) or best)
+    return best
+
+
+def mixed_settings(run, pgflow, numpy, config, work):
+    """The tolerances at a true error of 1e-8 of FGᵀ at every sample of every flow of the mixed run; SciPy's with its better `atol`."""
+    if "mixed" in SETTINGS:
+        return SETTINGS["mixed"]
+    import numpy as np
+
+    target = np.linalg.norm(np.load(run.instance(config))["target"])
+    reference, found = run.file("reference"), run.file("samples")
+    numpy.ask("flows", rtol=1e-13, atol=1e-16, keep=reference, **work)
+    error = lambda: float(np.max(np.linalg.norm(table.products(found) - table.products(reference), axis=(1, 2))) / target)
+
+    def own(rtol):
+        alone = problem("M", record(work["horizon"], work["samples"]), problems.mixed(rtol, descending=False))
+        pgflow.ask("open", config=run.config("mixed-flows", alone), set=["record.snapshots=true"])
+        evaluations = sum(pgflow.ask("run")["evaluations"])
+        pgflow.ask("samples", file=found)
+        return evaluations
+
+    def theirs(part):
+        ask = lambda rtol: numpy.ask("flows", rtol=rtol, atol=part * rtol, keep=found, **work)["evaluations"]
+        return (*loosest(ask, error), part)
+
+    best = {"pgflow": loosest(own, error), "SciPy": min(map(theirs, SMALL), key=lambda setting: setting[1])}
+    SETTINGS["mixed"] = best
+    return best
+
+
 def mixed(run):
-    """Two flows, eight descents, four perturbed flows on M, t ≤ 40, 41 samples."""
-    horizon, samples, rtol, atol = 40.0, 41, 1e-8, 1e-11
-    trajectories, periods = problems.mixed(rtol)
-    config = run.config("mixed", problem("M", record(horizon, samples), trajectories))
-    pgflow = run.worker("pgflow")
+    """Two flows, eight descents, four perturbed flows on M, t ≤ 40, 41 samples; flows at equal true error."""
+    horizon, samples = 40.0, 41
+    pgflow, numpy = run.worker("pgflow"), run.worker("numpy")
+    configure = lambda rtol: run.config("mixed", problem("M", record(horizon, samples), problems.mixed(rtol)))
+    config = configure(1e-8)
     names = pgflow.ask("open", config=config, set=["record.snapshots=true"])["names"]
     kinds = ["descent" if name.startswith("gd") else "flow" for name in names]
     sizes = [float(name.split("step=")[1].rstrip("]")) if name.startswith("gd") else 0.0 for name in names]
-    first = pgflow.ask("run")
-    for what in ("final", "starts", "laws"):
+    for what in ("starts", "laws"):
         pgflow.ask(what, file=run.file(what))
-    numpy = run.worker("numpy")
     numpy.ask("open", instance=run.instance(config))
     numpy.ask("starts", file=run.file("starts"), steps=sizes)
-    numpy.ask("laws", file=run.file("laws"), periods=periods)
-    work = dict(names=names, kinds=kinds, rtol=rtol, atol=atol, horizon=horizon, samples=samples, keep=run.file("theirs"))
+    numpy.ask("laws", file=run.file("laws"), periods=problems.PERIODS)
+    work = dict(names=names, kinds=kinds, horizon=horizon, samples=samples)
+    best = mixed_settings(run, pgflow, numpy, config, work)
+    config = configure(best["pgflow"][0])
+    rtol, count, error, part = best["SciPy"]
+    work |= dict(rtol=rtol, atol=part * rtol, keep=run.file("theirs"))
+    pgflow.ask("open", config=config, set=["record.snapshots=true"])
+    pgflow.ask("run")
+    pgflow.ask("final", file=run.file("final"))
     forms = ("loop", "by hand")
-    times, last = {"pgflow": []} | {form: [] for form in forms}, {}
+    times = {"pgflow": []} | {form: [] for form in forms}
     pgflow.ask("open", config=config)
     for repeat in range(3):
         time.sleep(table.PAUSE)
@@ -174,38 +228,25 @@ def mixed(run):
         # The loop, which takes longest and loses, once.
         for form in forms[repeat > 0 :]:
             time.sleep(table.PAUSE)
-            last[form] = numpy.ask("mixed", form=form, **work)
-            times[form].append(last[form]["seconds"])
+            last = numpy.ask("mixed", form=form, **work)
+            times[form].append(last["seconds"])
             agree(run, "SciPy", run.file("final"), run.file("theirs"), 1e-6)
     found = {f"SciPy + NumPy, descents {form}": {"seconds": median(times[form]), "form": ""} for form in forms}
-    flows = sum(count for count, kind in zip(first["evaluations"], kinds) if kind == "flow")
-    note = (
-        f"flows: pgflow {flows} evaluations, SciPy {last['by hand']['evaluations']} ({last['by hand']['flows']:.2f} s); "
-        f"largest difference of final products {difference(run.file('final'), run.file('theirs')):.1e}"
-    )
-    return [entry("mixed run M", run.threads, median(times["pgflow"]), found, notes=[note])]
+    notes = [
+        "pgflow rtol {:.2e}, {} evaluations of flows, error {:.1e}".format(*best["pgflow"]),
+        f"SciPy rtol {rtol:.2e} atol {part * rtol:.2e}, {count} evaluations ({last['flows']:.2f} s), error {error:.1e}",
+        f"largest difference of final products {difference(run.file('final'), run.file('theirs')):.1e}",
+    ]
+    return [entry("mixed run M", run.threads, median(times["pgflow"]), found, notes=notes)]
 
 
-HORIZON, ERROR, SMALL = 20.0, 1e-8, 1e-3
-# Found at the first number of threads: the loosest tolerances whose true error is small enough, and evaluations and error with them.
-SETTINGS = {}
-
-
-def loosest(solve, error, first=1e-5):
-    """Seconds apart, the loosest of tolerances half a decade apart whose result is good enough; None if none is."""
-    rtol = first
-    while rtol > 1e-13:
-        evaluations = solve(rtol)
-        if error() <= ERROR:
-            return rtol, evaluations
-        rtol /= 10**0.5
-    return None
+HORIZON = 20.0
 
 
 def settings(run, config):
     """Each integrator's tolerances at a true error of 1e-8 of FGᵀ, and its evaluations."""
-    if SETTINGS:
-        return SETTINGS
+    if "flow" in SETTINGS:
+        return SETTINGS["flow"]
     import numpy as np
 
     pgflow, peers = run.worker("pgflow"), {name: run.worker(name) for name in ("numpy", "jax", "torch")}
@@ -220,12 +261,12 @@ def settings(run, config):
         pgflow.ask("final", file=ours)
         return evaluations
 
-    SETTINGS["pgflow"] = (*loosest(own, error), error())
+    settings = {"pgflow": loosest(own, error)}
     methods = {"numpy": ("DOP853",), "jax": ("Dopri8", "Tsit5"), "torch": ("dopri8",)}
     for name, peer in peers.items():
         best = None
         for method in methods[name]:
-            for part in (1e-2, SMALL):
+            for part in SMALL:
                 ask = lambda rtol: peer.ask("flow", method=method, rtol=rtol, atol=part * rtol, horizon=HORIZON, keep=ours)["evaluations"]
                 try:
                     found = loosest(ask, error)
@@ -233,10 +274,11 @@ def settings(run, config):
                     print(f"!!! {name} {method} SKIPPED: {problem_}", file=sys.stderr)
                     break
                 if found and (best is None or found[1] < best[3]):
-                    best = method, found[0], part * found[0], found[1], error()
+                    best = method, found[0], part * found[0], *found[1:]
         if best:
-            SETTINGS[name] = best
-    return SETTINGS
+            settings[name] = best
+    SETTINGS["flow"] = settings
+    return settings
 
 
 LIBRARIES = {"numpy": "SciPy", "jax": "diffrax", "torch": "torchdiffeq"}
@@ -260,7 +302,7 @@ def flow_wall(run):
     rtol, evaluations, error = best["pgflow"]
     pgflow.ask("open", config=config, set=[f"trajectory[flow].flow.rtol={rtol}"])
     jobs = {"pgflow": lambda: [pgflow.ask("run")["seconds"]]}
-    notes = [f"pgflow rtol {rtol:.1e}, {evaluations} evaluations, error {error:.1e}"]
+    notes = [f"pgflow rtol {rtol:.2e}, {evaluations} evaluations, error {error:.1e}"]
     forms = {}
     for name, library in LIBRARIES.items():
         if name not in best:
@@ -270,7 +312,7 @@ def flow_wall(run):
         peer, forms[library] = run.worker(name), f"{method}, {evaluations} evaluations"
         peer.ask("flow", **request)
         jobs[library] = lambda peer=peer, request=request: [peer.ask("flow", **request)["seconds"]]
-        notes.append(f"{library} {method} rtol {rtol:.1e} atol {atol:.1e}, {evaluations} evaluations, error {error:.1e}")
+        notes.append(f"{library} {method} rtol {rtol:.2e} atol {atol:.2e}, {evaluations} evaluations, error {error:.1e}")
     times, spread = alternate(jobs, 7)
     ours = times.pop("pgflow")
     found = {name: {"seconds": seconds, "form": forms[name], "spread": spread[name]} for name, seconds in times.items()}
