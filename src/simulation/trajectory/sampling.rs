@@ -181,8 +181,7 @@ impl Trajectory {
             let mut field = State::zeros(state.shape());
             GradientFlow.resume(Moment { t, piece: 0 }, state, answer, &mut field);
             *field.matrix_mut() -= rate.matrix();
-            let margin = if self.measures.error { CERTIFICATE_MARGIN } else { IMPOSED_MARGIN };
-            self.defects.add(until, margin * field.norm());
+            self.defects.add(until, CERTIFICATE_MARGIN * field.norm());
             return;
         }
         if let (Purpose::Curvature { row }, Some(search)) = (point.purpose, &point.search) {
