@@ -1,10 +1,9 @@
 //! Subsampled randomised Walsh–Hadamard transform.
 
+use super::sampled_transform::{self, SampledTransform};
 use super::subset::Subset;
 use super::walsh_hadamard::transform;
-use super::{
-    Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Want, Workspace, assert_about_all, memory, write_point,
-};
+use super::{Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Workspace, memory};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream, without_replacement};
 use rand::Rng;
@@ -135,6 +134,26 @@ impl Hadamard {
         });
     }
 
+    /// Number `k` of measurement `i`, column by column.
+    fn entry(&self, i: usize, k: usize) -> f64 {
+        let negative = ((self.indices[i] as usize & k).count_ones() % 2 == 1) != self.is_negative(k);
+        if negative { -self.scale } else { self.scale }
+    }
+}
+
+impl SampledTransform for Hadamard {
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn taken(&self) -> &[u32] {
+        &self.indices
+    }
+
+    fn scale(&self) -> f64 {
+        self.scale
+    }
+
     /// `x ← H D x`, padded.
     fn forward(&self, x: &[f64], buffer: &mut [f64]) {
         self.sign_into(x, buffer);
@@ -150,37 +169,6 @@ impl Hadamard {
         transform(buffer, self.portable);
         self.sign_into(&buffer[..out.len()], out);
     }
-
-    fn answer_one(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, buffers: &mut Buffers) {
-        write_point(&question.point, &mut answer.product);
-        answer.given = Want::Matrix;
-        let Buffers { transformed, weights } = buffers;
-        self.forward(answer.product.as_slice(), transformed);
-        let mut squares = 0.0;
-        for ((&index, y), weight) in self.indices.iter().zip(y).zip(weights.iter_mut()) {
-            let product = self.scale * transformed[index as usize];
-            let residual = if question.data { y - product } else { -product };
-            squares += residual * residual;
-            *weight = self.scale * residual;
-        }
-        answer.residual_norm_squared = squares;
-        self.backward(weights.iter().copied(), transformed, answer.matrix.as_mut_slice());
-    }
-}
-
-/// What is kept between applications.
-struct Buffers {
-    /// `N` numbers.
-    transformed: Vec<f64>,
-    weights: Vec<f64>,
-}
-
-impl Hadamard {
-    /// Number `k` of measurement `i`, column by column.
-    fn entry(&self, i: usize, k: usize) -> f64 {
-        let negative = ((self.indices[i] as usize & k).count_ones() % 2 == 1) != self.is_negative(k);
-        if negative { -self.scale } else { self.scale }
-    }
 }
 
 impl SensingOperator for Hadamard {
@@ -193,7 +181,7 @@ impl SensingOperator for Hadamard {
     }
 
     fn workspace(&self) -> Workspace {
-        Box::new(Buffers { transformed: vec![0.0; self.size], weights: vec![0.0; self.indices.len()] })
+        sampled_transform::workspace(self)
     }
 
     /// Question after question, each shared among the threads. Allocates nothing.
@@ -201,17 +189,7 @@ impl SensingOperator for Hadamard {
     /// # Panics
     /// If there are not as many answers as questions, or a length or shape does not fit.
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace) {
-        assert_about_all(questions);
-        assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
-        assert_eq!(questions.len(), answers.len(), "as many answers as questions");
-        let fits = |buffers: &Buffers| buffers.transformed.len() == self.size && buffers.weights.len() == self.indices.len();
-        if !work.downcast_ref().is_some_and(fits) {
-            *work = self.workspace();
-        }
-        let Some(buffers) = work.downcast_mut::<Buffers>() else { return };
-        for (question, answer) in questions.iter().zip(answers) {
-            self.answer_one(y, question, answer, buffers);
-        }
+        sampled_transform::answer(self, y, questions, answers, work);
     }
 
     /// By the measurements asked for and no others, entry by entry. Gives the matrix.
@@ -222,22 +200,15 @@ impl SensingOperator for Hadamard {
     }
 
     fn measure(&self, x: &Matrix) -> Vec<f64> {
-        assert_eq!(x.shape(), self.shape(), "the shape of X is the operator's");
-        let mut transformed = vec![0.0; self.size];
-        self.forward(x.as_slice(), &mut transformed);
-        self.indices.iter().map(|&index| self.scale * transformed[index as usize]).collect()
+        sampled_transform::measure(self, x)
     }
 
     fn adjoint(&self, v: &[f64]) -> Matrix {
-        assert_eq!(v.len(), self.measurements(), "the length of v is the number of measurements");
-        let mut sum = Matrix::zeros(self.rows, self.cols);
-        self.backward(v.iter().map(|v| self.scale * v), &mut vec![0.0; self.size], sum.as_mut_slice());
-        sum
+        sampled_transform::adjoint(self, v)
     }
 
     fn cost(&self, batch: usize) -> Cost {
-        let (size, levels) = (self.size as f64, f64::from(self.size.ilog2()));
-        Cost { bytes: self.storage_bytes() as f64, flops: (2.0 * size * levels + 4.0 * self.indices.len() as f64) * batch as f64 }
+        Cost { bytes: self.storage_bytes() as f64, flops: self.flops(self.size.ilog2(), batch) }
     }
 
     fn storage_bytes(&self) -> u64 {

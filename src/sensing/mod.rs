@@ -15,6 +15,7 @@ mod pauli;
 mod rademacher;
 mod rank_one;
 mod rip;
+mod sampled_transform;
 mod subset;
 mod symmetric;
 mod walsh_hadamard;

@@ -1,9 +1,8 @@
 //! Pauli measurements.
 
+use super::sampled_transform::{self, SampledTransform};
 use super::walsh_hadamard::transform_blocks;
-use super::{
-    Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Want, Workspace, assert_about_all, memory, write_point,
-};
+use super::{Answer, Cost, NamedArray, Question, SensingError, SensingOperator, Values, Workspace, memory};
 use crate::linalg::Matrix;
 use crate::random::{Purpose, stream, without_replacement};
 use rayon::prelude::*;
@@ -107,6 +106,20 @@ impl Pauli {
     pub fn strings(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
         self.strings.iter().map(|&string| (string as usize / self.side, string as usize % self.side))
     }
+}
+
+impl SampledTransform for Pauli {
+    fn size(&self) -> usize {
+        self.side * self.side
+    }
+
+    fn taken(&self) -> &[u32] {
+        &self.strings
+    }
+
+    fn scale(&self) -> f64 {
+        self.scale
+    }
 
     /// `⟨W, X⟩` for all strings.
     fn forward(&self, x: &[f64], buffer: &mut [f64]) {
@@ -146,29 +159,6 @@ impl Pauli {
             }
         });
     }
-
-    fn answer_one(&self, y: &[f64], question: &Question<'_>, answer: &mut Answer, buffers: &mut Buffers) {
-        write_point(&question.point, &mut answer.product);
-        answer.given = Want::Matrix;
-        let Buffers { transformed, weights } = buffers;
-        self.forward(answer.product.as_slice(), transformed);
-        let mut squares = 0.0;
-        for ((&string, y), weight) in self.strings.iter().zip(y).zip(weights.iter_mut()) {
-            let product = self.scale * transformed[string as usize];
-            let residual = if question.data { y - product } else { -product };
-            squares += residual * residual;
-            *weight = self.scale * residual;
-        }
-        answer.residual_norm_squared = squares;
-        self.backward(weights.iter().copied(), transformed, answer.matrix.as_mut_slice());
-    }
-}
-
-/// What is kept between applications.
-struct Buffers {
-    /// `d²` numbers.
-    transformed: Vec<f64>,
-    weights: Vec<f64>,
 }
 
 impl SensingOperator for Pauli {
@@ -181,7 +171,7 @@ impl SensingOperator for Pauli {
     }
 
     fn workspace(&self) -> Workspace {
-        Box::new(Buffers { transformed: vec![0.0; self.side * self.side], weights: vec![0.0; self.strings.len()] })
+        sampled_transform::workspace(self)
     }
 
     /// Question after question, each shared among the threads. Allocates nothing.
@@ -189,36 +179,19 @@ impl SensingOperator for Pauli {
     /// # Panics
     /// If there are not as many answers as questions, or a length or shape does not fit.
     fn answer(&self, y: &[f64], questions: &[Question<'_>], answers: &mut [Answer], work: &mut Workspace) {
-        assert_about_all(questions);
-        assert_eq!(y.len(), self.measurements(), "the length of y is the number of measurements");
-        assert_eq!(questions.len(), answers.len(), "as many answers as questions");
-        let fits = |buffers: &Buffers| buffers.transformed.len() == self.side * self.side && buffers.weights.len() == self.strings.len();
-        if !work.downcast_ref().is_some_and(fits) {
-            *work = self.workspace();
-        }
-        let Some(buffers) = work.downcast_mut::<Buffers>() else { return };
-        for (question, answer) in questions.iter().zip(answers) {
-            self.answer_one(y, question, answer, buffers);
-        }
+        sampled_transform::answer(self, y, questions, answers, work);
     }
 
     fn measure(&self, x: &Matrix) -> Vec<f64> {
-        assert_eq!(x.shape(), self.shape(), "the shape of X is the operator's");
-        let mut transformed = vec![0.0; self.side * self.side];
-        self.forward(x.as_slice(), &mut transformed);
-        self.strings.iter().map(|&string| self.scale * transformed[string as usize]).collect()
+        sampled_transform::measure(self, x)
     }
 
     fn adjoint(&self, v: &[f64]) -> Matrix {
-        assert_eq!(v.len(), self.measurements(), "the length of v is the number of measurements");
-        let mut sum = Matrix::zeros(self.side, self.side);
-        self.backward(v.iter().map(|v| self.scale * v), &mut vec![0.0; self.side * self.side], sum.as_mut_slice());
-        sum
+        sampled_transform::adjoint(self, v)
     }
 
     fn cost(&self, batch: usize) -> Cost {
-        let (size, levels) = ((self.side * self.side) as f64, f64::from(self.side.ilog2()));
-        Cost { bytes: self.storage_bytes() as f64, flops: (2.0 * size * levels + 4.0 * self.strings.len() as f64) * batch as f64 }
+        Cost { bytes: self.storage_bytes() as f64, flops: self.flops(self.side.ilog2(), batch) }
     }
 
     fn storage_bytes(&self) -> u64 {
