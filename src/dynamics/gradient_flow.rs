@@ -17,6 +17,10 @@ impl VectorField for GradientFlow {
         Question::residual(state.left(), state.right())
     }
 
+    fn interleaves(&self) -> bool {
+        true
+    }
+
     fn resume(&mut self, _at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next {
         state.drive_into(1.0, &answer.matrix, rate);
         Next::Rate
@@ -35,6 +39,10 @@ impl VectorField for ThinGradientFlow {
 
     fn question<'a>(&'a self, state: &'a State) -> Question<'a> {
         Question { want: Want::Products, ..Question::residual(state.left(), state.right()) }
+    }
+
+    fn interleaves(&self) -> bool {
+        true
     }
 
     fn resume(&mut self, at: Moment, state: &State, answer: &Answer, rate: &mut State) -> Next {

@@ -86,6 +86,12 @@ pub trait VectorField: Send {
         self.steepest_descent(rate).sum_of_squares()
     }
 
+    /// Whether several evaluations on one piece may be under way at once: between question and answer the field keeps nothing of the state.
+    /// What it says of the evaluation that has just come to its rate is about the one that did so last.
+    fn interleaves(&self) -> bool {
+        false
+    }
+
     /// Where piece `piece` of the field ends (the field jumps there), if it ends.
     fn piece_end(&self, _piece: u64) -> Option<f64> {
         None

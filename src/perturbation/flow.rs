@@ -111,6 +111,11 @@ impl VectorField for PerturbedFlow {
         &self.descent
     }
 
+    /// Within a piece a law is a function of the circumstances.
+    fn interleaves(&self) -> bool {
+        true
+    }
+
     fn piece_end(&self, piece: u64) -> Option<f64> {
         self.law.piece_end(piece)
     }

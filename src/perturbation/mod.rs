@@ -42,7 +42,9 @@ pub trait Perturbation: Send {
     /// A piece begins (also piece 0, at `t = 0`): the state is the trajectory's at that moment.
     fn enter(&mut self, _circumstances: &Circumstances<'_>) {}
 
-    /// The blocks at a moment of the current piece. Should allocate nothing where it can: it is called at every stage of every step.
+    /// The blocks at a moment of the current piece: a function of the circumstances, and of what [`enter`](Self::enter) left. Moments come
+    /// in any order, those of a finished step (for its dense output and samples) among those of the next. Should allocate nothing where it
+    /// can: it is called at every stage of every step.
     fn evaluate(&mut self, circumstances: &Circumstances<'_>, out: &mut Blocks);
 
     /// What must be kept to go on in mid-piece, if [`enter`](Self::enter) left something.

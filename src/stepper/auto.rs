@@ -1,6 +1,6 @@
 //! DOP853 until stability limits it, then the exponential method.
 
-use super::runge_kutta::RungeKutta;
+use super::runge_kutta::{RungeKutta, Trailing};
 use super::tableaus::DOP853;
 use super::tail::Tail;
 use super::{Counts, StepEvent, Stepper, StepperState};
@@ -285,6 +285,19 @@ impl Stepper for Auto {
 
     fn interpolate_rate(&self, t: f64, out: &mut State) {
         self.active().interpolate_rate(t, out);
+    }
+
+    fn trail(&mut self, field: &dyn VectorField) -> bool {
+        // Before a change of integrators the step is completed first: the counts go over with the point.
+        !self.rules.due && !self.in_tail && self.explicit.trail(field)
+    }
+
+    fn trailing(&self) -> Option<&Trailing> {
+        self.explicit.trailing()
+    }
+
+    fn trailing_mut(&mut self) -> Option<&mut Trailing> {
+        self.explicit.trailing_mut()
     }
 
     fn counts(&self) -> Counts {

@@ -38,7 +38,7 @@ pub use momentum::Momentum;
 pub use nesterov::Nesterov;
 pub use projected_descent::ProjectedDescent;
 pub use quadratic_network::QuadraticNetwork;
-pub use runge_kutta::RungeKutta;
+pub use runge_kutta::{RungeKutta, Trailing};
 pub use scaled_descent::ScaledDescent;
 pub use tail::Tail;
 
@@ -165,6 +165,27 @@ pub trait Stepper: Send {
     /// [`interpolate`](Self::interpolate)) and for methods whose interpolants are not differentiated.
     fn interpolate_rate(&self, _t: f64, out: &mut State) {
         out.as_mut_slice().fill(f64::NAN);
+    }
+
+    /// Lets the last step trail: its interpolant is completed apart, by [`trailing_mut`](Self::trailing_mut), while the next polls make the
+    /// next step. Both ask at once then; each round the trailing step is to take its answer first. Returns whether it does; where it does
+    /// not (the interpolant costs no evaluations or is known, the trajectory or a piece of the field ends here, the field [has one
+    /// evaluation at a time](VectorField::interleaves), or the method does not offer it),
+    /// [`request_interpolant`](Self::request_interpolant) is the way. A step that trailed before is given up.
+    ///
+    /// The stepper itself has no interpolant then, as after [`restore`](Self::restore).
+    fn trail(&mut self, _field: &dyn VectorField) -> bool {
+        false
+    }
+
+    /// The step that was the last to trail.
+    fn trailing(&self) -> Option<&Trailing> {
+        None
+    }
+
+    /// The same, to be completed.
+    fn trailing_mut(&mut self) -> Option<&mut Trailing> {
+        None
     }
 
     /// Counts so far.

@@ -29,3 +29,4 @@ mod symmetric_laws;
 mod symmetries;
 mod tail;
 mod thin;
+mod trailing;

@@ -2,6 +2,8 @@
 
 mod apart;
 mod sampling;
+mod saved;
+mod trailing;
 
 use super::comparison::Waiting;
 use super::cross_check::CrossCheckPoints;
@@ -13,14 +15,15 @@ use super::{Outcome, stop};
 use crate::config::{Stop, TrajectorySpec};
 use crate::dynamics::{State, VectorField};
 use crate::linalg::{Form, Matrix, multiply_into};
-use crate::observe::{ObserveError, ObserverMemory, Observers};
+use crate::observe::Observers;
 use crate::problem::Instance;
 use crate::sensing::{Answer, Question, Want};
-use crate::stepper::{Failure, StepEvent, Stepper, StepperState};
+use crate::stepper::{Failure, StepEvent, Stepper};
 use apart::Apart;
-use serde::{Deserialize, Serialize};
+pub(super) use saved::SavedTrajectory;
 use std::ops::Range;
 use std::sync::Arc;
+use trailing::Trail;
 
 /// What all trajectories of a run share.
 pub(super) struct Shared<'a> {
@@ -36,7 +39,7 @@ pub(super) struct Shared<'a> {
 }
 
 /// What a trajectory waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     /// To begin a step (or the initial evaluation).
     Ready,
@@ -46,24 +49,10 @@ enum Phase {
     Interpolating,
     /// Nothing, while samples inside the last step remain to be taken: never more than a batch at a time, however many there are.
     Sampling,
+    /// Nothing, while the step before the last still trails: what the stepper came to in the meantime.
+    Waiting(StepEvent),
     /// Nothing any more.
     Ended,
-}
-
-/// All that a trajectory needs to go on with the same bits.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SavedTrajectory {
-    /// Absent before the initial evaluation.
-    stepper: Option<StepperState>,
-    next_due: usize,
-    /// What the field remembers.
-    field: Vec<f64>,
-    observers: ObserverMemory,
-    record: TrajectoryRecord,
-    points: CrossCheckPoints,
-    integral: Integral,
-    curvature: Vec<CurvaturePoint>,
-    defects: Defects,
 }
 
 pub(super) struct Trajectory {
@@ -80,7 +69,11 @@ pub(super) struct Trajectory {
     observers: Observers,
     schedule: Schedule,
     next_due: usize,
+    /// The dues inside the last step that are to be looked at.
+    inside: Range<usize>,
     phase: Phase,
+    /// The step behind the one that is under way, while its interpolant or its samples are.
+    trail: Option<Trail>,
     started: bool,
     discrete: bool,
     /// The outcome that takes effect when the samples of the last step are done.
@@ -121,7 +114,9 @@ impl Trajectory {
             observers,
             schedule,
             next_due: 0,
+            inside: 0..0,
             phase: Phase::Ready,
+            trail: None,
             started: false,
             discrete,
             ending: None,
@@ -158,41 +153,46 @@ impl Trajectory {
 
     /// Number of questions it has for the operator.
     pub fn question_count(&self) -> usize {
-        usize::from(self.waits_for_step()) + self.pending.len()
+        usize::from(self.waits_for_step()) + usize::from(self.trail_asks()) + self.pending.len()
     }
 
     fn waits_for_step(&self) -> bool {
         matches!(self.phase, Phase::Stepping | Phase::Interpolating)
     }
 
-    /// Question `index`: the stepper's first, then those of pending samples.
+    /// Question `index`: the stepper's first, then that of the step that trails, then those of pending samples.
     pub fn question(&self, index: usize) -> Question<'_> {
-        match index.checked_sub(usize::from(self.waits_for_step())) {
-            None => self.stepper.question(self.field.as_ref()),
+        let steps = usize::from(self.waits_for_step());
+        match index.checked_sub(steps + usize::from(self.trail_asks())) {
             Some(sample) => self.pending[sample].question(),
+            None => match self.stepper.trailing() {
+                Some(trailing) if index == steps => trailing.question(self.field.as_ref()),
+                _ => self.stepper.question(self.field.as_ref()),
+            },
         }
     }
 
     /// Takes the answers to all its questions (none at first) and goes on until it has questions again, stands still or has ended.
     pub fn advance(&mut self, answers: &[Answer], shared: &Shared<'_>) {
         self.record.operator_passes += answers.len() as u64;
-        let (step, samples) = answers.split_at(usize::from(self.waits_for_step()).min(answers.len()));
-        let waiting = std::mem::take(&mut self.pending);
-        for (mut sample, answer) in waiting.into_iter().zip(samples) {
-            if self.searches_on(&mut sample, answer) {
-                self.pending.push(sample);
-                continue;
-            }
-            self.look(&sample, answer, shared);
-            self.spare.push(sample.state);
-        }
+        let (step, rest) = answers.split_at(usize::from(self.waits_for_step()).min(answers.len()));
+        let (trail, samples) = rest.split_at(usize::from(self.trail_asks()).min(rest.len()));
+        self.take_samples(samples, shared);
         if let (Phase::Ready, Some(outcome)) = (self.phase, self.ending) {
             return self.finish(outcome);
         }
         if self.spec.method.has_own_data() {
             return self.advance_apart(shared);
         }
-        let mut answer = step.first();
+        match self.follow(trail.first()) {
+            Some(failure) => self.give_up(failure),
+            None => self.advance_step(step.first(), shared),
+        }
+    }
+
+    /// Goes on with the step that is under way.
+    fn advance_step(&mut self, mut answer: Option<&Answer>, shared: &Shared<'_>) {
+        let mut waited = None;
         match self.phase {
             Phase::Ready if !shared.hold => self.phase = Phase::Stepping,
             Phase::Sampling => {
@@ -200,20 +200,25 @@ impl Trajectory {
                     return;
                 }
             }
+            Phase::Waiting(event) if self.trail.is_none() => waited = Some(event),
             Phase::Stepping | Phase::Interpolating => {}
-            Phase::Ready | Phase::Ended => return,
+            Phase::Ready | Phase::Waiting(_) | Phase::Ended => return,
         }
         loop {
-            match self.stepper.poll(self.field.as_mut(), answer) {
+            let event = waited.take().unwrap_or_else(|| self.stepper.poll(self.field.as_mut(), answer));
+            match event {
                 StepEvent::Ask => return,
                 StepEvent::Arrived => {
                     if let Some(answer) = answer {
                         self.arrive(answer, shared);
                     }
-                    if self.interpolants_due() {
+                    answer = None;
+                    if self.waits_behind(event) {
+                        return;
+                    }
+                    if self.interpolants_due() && !self.trails(shared) {
                         self.phase = Phase::Interpolating;
                         self.stepper.request_interpolant();
-                        answer = None;
                         continue;
                     }
                 }
@@ -223,12 +228,29 @@ impl Trajectory {
                         return;
                     }
                 }
-                StepEvent::Failed(failure) => self.fail(failure),
+                StepEvent::Failed(failure) => {
+                    if self.waits_behind(event) {
+                        return;
+                    }
+                    self.fail(failure);
+                }
             }
             if self.leave_point(shared) {
                 return;
             }
             answer = None;
+        }
+    }
+
+    fn take_samples(&mut self, answers: &[Answer], shared: &Shared<'_>) {
+        let waiting = std::mem::take(&mut self.pending);
+        for (mut sample, answer) in waiting.into_iter().zip(answers) {
+            if self.searches_on(&mut sample, answer) {
+                self.pending.push(sample);
+                continue;
+            }
+            self.look(&sample, answer, shared);
+            self.spare.push(sample.state);
         }
     }
 
@@ -261,18 +283,6 @@ impl Trajectory {
         self.record = TrajectoryRecord { outcome: Some(outcome), ..record };
         if matches!(outcome, Outcome::NonFinite { .. }) {
             self.record.warnings.extend(self.field.complaint());
-        }
-    }
-
-    /// Writes into a record what the stepper counts.
-    fn count_into(&self, record: &mut TrajectoryRecord) {
-        record.t = self.stepper.t();
-        record.steps = self.stepper.step();
-        (record.counts, record.switches) = (self.stepper.counts(), self.stepper.switches().to_vec());
-        let (limited, accepted) = (self.stepper.stability_limited_steps(), record.counts.accepted);
-        // A handful of steps at the limit is how every long run ends; half of them is worth a word.
-        if 2 * limited > accepted {
-            record.warnings = vec![format!("stability, not accuracy, limited {limited} of {accepted} steps: right, but slow to compute")];
         }
     }
 
@@ -326,9 +336,9 @@ impl Trajectory {
         if self.dues_until(t).iter().any(|due| due.cross_check) {
             self.points.at_step_ends.push((t, self.stepper.state().clone()));
         }
-        if !self.interpolants_due() {
-            self.pass_dues(t);
-        }
+        let rest = self.dues_until(t).iter().filter(|due| due.t < t).count();
+        self.inside = self.next_due..self.next_due + rest;
+        self.next_due += self.dues_until(t).len();
     }
 
     /// The times to be looked at that the last step has covered.
@@ -337,67 +347,8 @@ impl Trajectory {
         &rest[..rest.partition_point(|due| due.t <= t)]
     }
 
-    fn pass_dues(&mut self, t: f64) {
-        self.next_due += self.dues_until(t).len();
-    }
-
     fn interpolants_due(&self) -> bool {
         let t = self.stepper.t();
-        self.dues_until(t).iter().any(|due| due.t < t)
-            || self.integrates_flow() && self.integral.until < t
-            || self.samples_steps() && self.defects.until < t
-    }
-
-    /// The record with rows in the order of time; of a trajectory that has not ended, as far as it has come.
-    pub fn sorted_record(&self) -> TrajectoryRecord {
-        let mut record = self.record.clone();
-        if record.outcome.is_none() {
-            self.count_into(&mut record);
-        }
-        record.rows.sort_by(|a, b| a.t.total_cmp(&b.t));
-        record.spectrum.sort_by(|a, b| a.t.total_cmp(&b.t));
-        record.warnings.extend(self.observers.undefined_perturbation(record.rows.iter().map(|row| (row.step, row.values.as_slice()))));
-        if let Some(index) = self.observers.integral_column() {
-            self.integral.fill(&mut record.rows, index);
-        }
-        if let Some(snapshots) = &mut record.snapshots {
-            snapshots.sort();
-        }
-        if let Some(vectors) = &mut record.vectors {
-            vectors.sort();
-        }
-        record
-    }
-
-    /// To be called at rest.
-    pub fn save(&self) -> SavedTrajectory {
-        SavedTrajectory {
-            stepper: self.started.then(|| self.stepper.save()),
-            next_due: self.next_due,
-            field: self.field.memory(),
-            observers: self.observers.memory(),
-            record: self.record.clone(),
-            points: self.points.clone(),
-            integral: self.integral.clone(),
-            curvature: self.curvature.clone(),
-            defects: self.defects.clone(),
-        }
-    }
-
-    /// Goes back to a saved point.
-    pub fn restore(&mut self, saved: SavedTrajectory) -> Result<(), ObserveError> {
-        self.started = saved.stepper.is_some();
-        if let Some(stepper) = saved.stepper {
-            self.stepper.restore(stepper);
-        }
-        self.next_due = saved.next_due;
-        self.field.restore(&saved.field);
-        self.observers.restore(&saved.observers)?;
-        self.phase = if saved.record.outcome.is_some() { Phase::Ended } else { Phase::Ready };
-        self.record = saved.record;
-        self.points = saved.points;
-        self.integral = saved.integral;
-        (self.curvature, self.defects) = (saved.curvature, saved.defects);
-        Ok(())
+        !self.inside.is_empty() || self.integrates_flow() && self.integral.until < t || self.samples_steps() && self.defects.until < t
     }
 }

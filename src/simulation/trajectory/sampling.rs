@@ -11,6 +11,7 @@ use crate::simulation::deviation::{CERTIFICATE_MARGIN, CERTIFICATE_NODES, Curvat
 use crate::simulation::pending::GAUSS;
 use crate::simulation::record::{Row, SpectrumRow};
 use crate::simulation::schedule::Due;
+use std::ops::Range;
 use std::sync::Arc;
 
 impl Trajectory {
@@ -39,10 +40,21 @@ impl Trajectory {
         }
     }
 
-    /// A point inside the last step.
+    /// When the step began and ended that is to be looked at inside: the one that trails, if there is one, else the last.
+    fn looked_into(&self) -> (f64, f64) {
+        match self.trailing() {
+            Some(trailing) => (trailing.t_before(), trailing.t()),
+            None => (self.stepper.t_before(), self.stepper.t()),
+        }
+    }
+
+    /// A point inside that step.
     pub(super) fn inside(&mut self, t: f64, purpose: Purpose) -> Pending {
         let mut state = self.spare.pop().unwrap_or_else(|| State::zeros(self.initial.shape()));
-        let dissipation = self.stepper.interpolate(t, &mut state);
+        let dissipation = match self.trailing() {
+            Some(trailing) => trailing.interpolate(t, &mut state),
+            None => self.stepper.interpolate(t, &mut state),
+        };
         Pending { step: None, t, state, dissipation, memory: self.field_memory(), purpose, drive: None, search: None, rate: None }
     }
 
@@ -69,9 +81,9 @@ impl Trajectory {
             || self.measures.defect && matches!(self.spec.method, Method::PerturbedFlow { .. } | Method::ModifiedFlow { .. })
     }
 
-    /// Takes the points inside the last step that bounds want.
+    /// Takes the points inside a step that bounds want.
     fn sample_step(&mut self) {
-        let (begin, until) = (self.stepper.t_before(), self.stepper.t());
+        let (begin, until) = self.looked_into();
         if !self.samples_steps() || self.defects.until >= until {
             return;
         }
@@ -81,7 +93,10 @@ impl Trajectory {
         if self.measures.error || matches!(self.spec.method, Method::ModifiedFlow { .. }) {
             for node in CERTIFICATE_NODES {
                 let mut rate = Box::new(State::zeros(self.initial.shape()));
-                self.stepper.interpolate_rate(at(node), &mut rate);
+                match self.trailing() {
+                    Some(trailing) => trailing.interpolate_rate(at(node), &mut rate),
+                    None => self.stepper.interpolate_rate(at(node), &mut rate),
+                }
                 let point = self.inside(at(node), Purpose::Error { until });
                 self.pending.push(Pending { rate: Some(rate), ..point });
             }
@@ -105,14 +120,23 @@ impl Trajectory {
         }
     }
 
-    /// Looks at the times inside the last step, until a batch of samples is pending; returns whether all are done.
+    fn inside_mut(&mut self) -> &mut Range<usize> {
+        match &mut self.trail {
+            Some(trail) => &mut trail.inside,
+            None => &mut self.inside,
+        }
+    }
+
+    /// Looks at the times inside a step, until a batch of samples is pending; returns whether all are done.
     pub(super) fn interpolate(&mut self) -> bool {
-        let end = self.stepper.t();
-        while let Some(due) = self.schedule.dues().get(self.next_due).filter(|due| due.t < end).cloned() {
+        let (_, end) = self.looked_into();
+        let mut inside = std::mem::take(self.inside_mut());
+        while let Some(due) = self.schedule.dues()[inside.clone()].first().cloned() {
             if self.pending.len() >= BATCH {
+                *self.inside_mut() = inside;
                 return false;
             }
-            self.next_due += 1;
+            inside.start += 1;
             if due.record {
                 self.integrate_until(due.t);
             }
@@ -127,7 +151,6 @@ impl Trajectory {
         }
         self.integrate_until(end);
         self.sample_step();
-        self.pass_dues(end);
         true
     }
 

@@ -1,5 +1,7 @@
 //! The phases of a step.
 
+use super::path::node_time;
+use super::trailing::{Made, Trailing};
 use super::{Pace, Phase, RungeKutta};
 use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::sensing::Answer;
@@ -36,11 +38,10 @@ impl RungeKutta {
     }
 
     fn moment(&self) -> Moment {
-        let at = |c: f64, from: f64, to: f64, size: f64| if c == 1.0 { to } else { from + c * size };
         let t = match self.phase {
-            Phase::Stage(i) => at(self.tableau.nodes[i], self.t, self.t_next, self.size),
+            Phase::Stage(i) => node_time(self.tableau.nodes[i], self.t, self.t_next, self.size),
             Phase::End => self.t_next,
-            Phase::Dense(i) => at(self.tableau.dense.nodes[i], self.t_before, self.t, self.size),
+            Phase::Dense(i) => node_time(self.tableau.dense.nodes[i], self.t_before, self.t, self.size),
             Phase::Fresh | Phase::Standing | Phase::Initial | Phase::Entering | Phase::Failed(_) => self.t,
         };
         Moment { t, piece: self.piece }
@@ -148,6 +149,28 @@ impl RungeKutta {
             adaptive.steps.set_first_step(self.start.norm(), self.slopes[0].norm(), self.horizon);
         }
         self.begin_attempt(field)
+    }
+
+    /// Hands the last step over to be completed apart, unless it needs no more slopes, the trajectory or its piece ends here, or the field
+    /// has one evaluation at a time.
+    pub(super) fn hand_over(&mut self, field: &dyn VectorField) -> bool {
+        let stands = self.at_end && self.phase == Phase::Standing && !self.interpolant_requested;
+        let misses = !self.interpolant_ready && !self.tableau.dense.nodes.is_empty();
+        let goes_on = self.t < self.horizon && field.piece_end(self.piece).is_none_or(|end| end > self.t);
+        if !(stands && misses && goes_on && field.interleaves()) {
+            return false;
+        }
+        let (tableau, shape, last) = (self.tableau, self.start.shape(), self.tableau.stages());
+        let dissipation = [self.dissipation_before, self.dissipation];
+        let made = Made { piece: self.piece, from: self.t_before, to: self.t, size: self.size, dissipation };
+        let trailing = self.trailing.get_or_insert_with(|| Box::new(Trailing::new(tableau, shape)));
+        trailing.take(made, &mut self.start, &mut self.end, &mut self.slopes, &mut self.squares);
+        // The next step begins at its end, with the slope there.
+        self.start.as_mut_slice().copy_from_slice(trailing.end().as_slice());
+        self.slopes[0].as_mut_slice().copy_from_slice(trailing.slopes[last].as_slice());
+        self.squares[0] = trailing.squares[last];
+        self.at_end = false;
+        true
     }
 
     /// The first time after the current one that a step must not pass.

@@ -5,7 +5,9 @@
 
 mod advance;
 mod pace;
+mod path;
 mod stepper;
+mod trailing;
 
 use super::local_error::LocalError;
 use super::tableaus::{Embedded, Tableau};
@@ -13,6 +15,7 @@ use super::{Counts, Failure};
 use crate::config::ToleranceSpec;
 use crate::dynamics::State;
 use pace::{Adaptive, Fixed, Pace};
+pub use trailing::Trailing;
 
 /// An explicit Runge–Kutta method on its way along a trajectory that starts at `t = 0`.
 ///
@@ -33,7 +36,8 @@ use pace::{Adaptive, Fixed, Pace};
 /// `Λ⁺ = max(|λ|, 0.97 Λ)`, keeps `hΛ` within the pair's limit. Steps that come within a tenth of it and were not cut to less than half are counted
 /// ([`Stepper::stability_limited_steps`](super::Stepper::stability_limited_steps)).
 ///
-/// Nothing is allocated after construction, except by [`save`](super::Stepper::save).
+/// Nothing is allocated after construction, except by [`save`](super::Stepper::save) and by the first step that
+/// [trails](super::Stepper::trail).
 #[derive(Debug)]
 pub struct RungeKutta {
     tableau: &'static Tableau,
@@ -65,6 +69,8 @@ pub struct RungeKutta {
     stability_limited: u64,
     /// The size `h` that was wanted of the last step, and `hΛ`, unless it was cut to less than half.
     stiffness: Option<(f64, f64)>,
+    /// The last step that was to trail.
+    trailing: Option<Box<Trailing>>,
 }
 
 /// What is being evaluated.
@@ -141,6 +147,7 @@ impl RungeKutta {
             counts: Counts::default(),
             stability_limited: 0,
             stiffness: None,
+            trailing: None,
         }
     }
 }

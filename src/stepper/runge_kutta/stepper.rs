@@ -1,9 +1,9 @@
 //! [`Stepper`] for Runge–Kutta methods.
 
-use super::{Phase, RungeKutta};
+use super::path::Path;
+use super::{Phase, RungeKutta, Trailing};
 use crate::dynamics::{Next, State, VectorField};
 use crate::sensing::{Answer, Question};
-use crate::stepper::combination::combine;
 use crate::stepper::{Counts, StepEvent, Stepper, StepperState};
 
 impl Stepper for RungeKutta {
@@ -73,27 +73,31 @@ impl Stepper for RungeKutta {
             out.as_mut_slice().fill(f64::NAN);
             return f64::NAN;
         }
-        if t <= self.t_before {
-            out.as_mut_slice().copy_from_slice(self.start.as_slice());
-            return self.dissipation_before;
-        }
-        let weights = self.tableau.dense_weights((t - self.t_before) / (self.t - self.t_before));
-        combine(out, Some(&self.start), self.size, &weights, &self.slopes);
-        let mean: f64 = weights.iter().zip(&self.squares).map(|(w, square)| w * square).sum();
-        self.dissipation_before + self.size * mean
+        self.path().interpolate(t, out)
     }
 
     fn interpolate_rate(&self, t: f64, out: &mut State) {
-        if !self.knows_interpolant() {
-            out.as_mut_slice().fill(f64::NAN);
-            return;
+        match self.knows_interpolant() {
+            true => self.path().rate(t, out),
+            false => out.as_mut_slice().fill(f64::NAN),
         }
-        let theta = ((t - self.t_before) / (self.t - self.t_before)).clamp(0.0, 1.0);
-        combine(out, None, 1.0, &self.tableau.dense_rate_weights(theta), &self.slopes);
+    }
+
+    fn trail(&mut self, field: &dyn VectorField) -> bool {
+        self.hand_over(field)
+    }
+
+    fn trailing(&self) -> Option<&Trailing> {
+        self.trailing.as_deref()
+    }
+
+    fn trailing_mut(&mut self) -> Option<&mut Trailing> {
+        self.trailing.as_deref_mut()
     }
 
     fn counts(&self) -> Counts {
-        self.counts
+        let apart = self.trailing.as_ref().map_or(0, |trailing| trailing.evaluations());
+        Counts { dense_evaluations: self.counts.dense_evaluations + apart, ..self.counts }
     }
 
     fn stability_limited_steps(&self) -> u64 {
@@ -111,7 +115,7 @@ impl Stepper for RungeKutta {
             rate: self.rate().clone(),
             dissipation: self.dissipation,
             dissipation_rate: self.squares[self.current_slope()],
-            counts: self.counts,
+            counts: self.counts(),
             previous: None,
             drive: None,
             switches: Vec::new(),
@@ -132,5 +136,23 @@ impl Stepper for RungeKutta {
         self.at_end = false;
         self.phase = Phase::Standing;
         (self.interpolant_requested, self.interpolant_ready) = (false, false);
+        self.trailing = None;
+    }
+}
+
+impl RungeKutta {
+    /// The last step, as long as no other has begun.
+    fn path(&self) -> Path<'_> {
+        Path {
+            tableau: self.tableau,
+            from: self.t_before,
+            to: self.t,
+            size: self.size,
+            start: &self.start,
+            end: &self.end,
+            slopes: &self.slopes,
+            squares: &self.squares,
+            dissipation: [self.dissipation_before, self.dissipation],
+        }
     }
 }
