@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// The version that this build writes and reads; to be raised whenever the payload's types change, because the payload does not
 /// describe itself.
-pub const CHECKPOINT_VERSION: u32 = 7;
+pub const CHECKPOINT_VERSION: u32 = 8;
 
 const MAGIC: &[u8; 8] = b"PGFLOWCP";
 const HEADER: usize = 8 + 4 + 32 + 8;

@@ -1,19 +1,20 @@
 //! Linear combinations of slopes.
 
 use crate::dynamics::State;
+use std::borrow::Borrow;
 
 const BLOCK: usize = 256;
 
 /// `out = base + scale · Σ_j weights[j] · slopes[j]`, in an order of summation that depends on nothing; without `base`, it is zero.
 /// Slopes of weight zero are not read. Allocates nothing.
-pub(super) fn combine(out: &mut State, base: Option<&State>, scale: f64, weights: &[f64], slopes: &[State]) {
+pub(super) fn combine<S: Borrow<State>>(out: &mut State, base: Option<&State>, scale: f64, weights: &[f64], slopes: &[S]) {
     let mut sum = [0.0; BLOCK];
     for (block, out) in out.as_mut_slice().chunks_mut(BLOCK).enumerate() {
         let first = block * BLOCK;
         let sum = &mut sum[..out.len()];
         sum.fill(0.0);
         for (weight, slope) in weights.iter().zip(slopes).filter(|(weight, _)| **weight != 0.0) {
-            for (sum, k) in sum.iter_mut().zip(&slope.as_slice()[first..]) {
+            for (sum, k) in sum.iter_mut().zip(&slope.borrow().as_slice()[first..]) {
                 *sum += weight * k;
             }
         }

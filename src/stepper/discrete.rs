@@ -327,6 +327,7 @@ impl Stepper for Discrete {
             switches: Vec::new(),
             counts: self.counts,
             memory: Vec::new(),
+            past: Vec::new(),
         }
     }
 

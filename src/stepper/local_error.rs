@@ -5,6 +5,7 @@ use super::tableaus::ErrorWeights;
 use crate::config::{ErrorNorm, ToleranceSpec};
 use crate::dynamics::{Shape, State};
 use crate::linalg::{Form, Matrix, frobenius, multiply_into};
+use std::borrow::Borrow;
 
 /// Measures error estimates against tolerances; owns the buffers that this takes.
 ///
@@ -61,9 +62,24 @@ impl LocalError {
                 }
             }
         };
+        self.over_tolerance(error, start, end, unit)
+    }
+
+    /// The same of any sum of states, `Σ weights_i k_i`.
+    pub(super) fn ratio_of(&mut self, weights: &[f64], states: &[&State], start: &State, end: &State) -> f64 {
+        let end_norm = end.norm();
+        if !end_norm.is_finite() {
+            return f64::NAN;
+        }
+        let unit = power_of_two(end_norm);
+        let error = self.measure(weights, states, end, unit);
+        self.over_tolerance(error, start, end, unit)
+    }
+
+    fn over_tolerance(&mut self, error: f64, start: &State, end: &State, unit: f64) -> f64 {
         let ToleranceSpec { rtol, atol, .. } = self.tolerance;
         let scale = match &mut self.product {
-            None => rtol * start.norm().max(end_norm) + atol,
+            None => rtol * start.norm().max(end.norm()) + atol,
             Some(product) => {
                 let size = product.size(start, unit).max(product.size(end, unit));
                 // In units of `unit²`, and the error in units of `unit`: the absolute part has one factor left to carry.
@@ -74,7 +90,7 @@ impl LocalError {
     }
 
     /// `‖e‖_F`, or `‖δF Gᵀ + F δGᵀ‖_F / unit`, of `e = Σ weights_i k_i`.
-    fn measure(&mut self, weights: &[f64], slopes: &[State], end: &State, unit: f64) -> f64 {
+    fn measure<S: Borrow<State>>(&mut self, weights: &[f64], slopes: &[S], end: &State, unit: f64) -> f64 {
         combine(&mut self.estimate, None, 1.0, weights, slopes);
         let norm = self.estimate.norm();
         match &mut self.product {

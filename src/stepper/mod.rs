@@ -38,7 +38,7 @@ pub use momentum::Momentum;
 pub use nesterov::Nesterov;
 pub use projected_descent::ProjectedDescent;
 pub use quadratic_network::QuadraticNetwork;
-pub use runge_kutta::{RungeKutta, Trailing};
+pub use runge_kutta::{RungeKutta, StepEnd, Trailing};
 pub use scaled_descent::ScaledDescent;
 pub use tail::Tail;
 
@@ -115,6 +115,8 @@ pub struct StepperState {
     pub switches: Vec<Switch>,
     /// The method's own numbers (proposed step, controller memory, …), in an order that the method fixes.
     pub memory: Vec<f64>,
+    /// Where the steps before began, for methods whose interpolant goes through there; the latest first.
+    pub past: Vec<StepEnd>,
 }
 
 /// A method that advances a state, by questions.

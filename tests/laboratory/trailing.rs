@@ -86,10 +86,10 @@ fn samples_take_no_applications_of_their_own() {
     for lab in [Lab::new(30.0, 200).flow("one", Pair::Dop853, 1e-8), Lab::new(30.0, 200).perturbed("one", rotating, 1e-8)] {
         let [(beside, passes), (_, apart)] = both(&lab, &instance, &start);
         let counts = beside.trajectories[0].counts;
-        assert!(counts.dense_evaluations > 100, "{counts:?}");
+        assert!(counts.dense_evaluations > 60, "{counts:?}");
         assert_eq!(passes.1, counts.evaluations + counts.dense_evaluations + 198, "the two ends are points of the trajectory");
-        // The last step has no other beside it.
-        assert_eq!(passes.0, counts.evaluations + 3 + 1);
+        // The last step, which may take extra slopes or none, has no other beside it.
+        assert!([1, 3 + 1].contains(&(passes.0 - counts.evaluations)), "{passes:?} {counts:?}");
         assert!(apart.0 >= counts.evaluations + counts.dense_evaluations, "{apart:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! The phases of a step.
 
+use super::past::{End, Through};
 use super::path::node_time;
 use super::trailing::{Made, Trailing};
 use super::{Pace, Phase, RungeKutta};
@@ -7,6 +8,13 @@ use crate::dynamics::{Moment, Next, State, VectorField};
 use crate::sensing::Answer;
 use crate::stepper::combination::{combine, power_of_two};
 use crate::stepper::{Failure, StepEvent};
+
+/// The `hΛ` from which on the interpolant may go through the ends of steps: where accuracy alone rules the step, it stays below 1.
+const STIFF: f64 = 2.0;
+
+/// What the difference of the interpolants through four ends of steps and through three may be, over the tolerance. It is the error of the second, several times
+/// that of the first; in stiff steps a dense output adds as much.
+const MOST_DOUBT: f64 = 4.0;
 
 impl RungeKutta {
     /// The point that the current evaluation is at.
@@ -49,7 +57,36 @@ impl RungeKutta {
 
     /// Whether the last step can be interpolated.
     pub(super) fn knows_interpolant(&self) -> bool {
-        self.at_end && self.phase == Phase::Standing && (self.interpolant_ready || self.tableau.dense.nodes.is_empty())
+        self.at_end && self.phase == Phase::Standing && (self.interpolant_ready || self.needs_no_slopes())
+    }
+
+    /// Whether the last step's interpolant takes no extra slopes.
+    fn needs_no_slopes(&self) -> bool {
+        self.smooth || self.tableau.dense.nodes.is_empty()
+    }
+
+    /// Where the last step began and where it ended.
+    pub(super) fn step_start(&self) -> End<'_> {
+        End { t: self.t_before, state: &self.start, rate: &self.slopes[0], dissipation: self.dissipation_before, square: self.squares[0] }
+    }
+
+    fn step_end(&self) -> End<'_> {
+        let last = self.tableau.stages();
+        End { t: self.t, state: &self.end, rate: &self.slopes[last], dissipation: self.dissipation, square: self.squares[last] }
+    }
+
+    /// The interpolant through the ends of the last steps.
+    pub(super) fn through(&self) -> Option<Through<'_>> {
+        self.past.as_ref()?.through(self.step_start(), self.step_end())
+    }
+
+    /// Remembers where the last step began.
+    fn remember_start(&mut self) {
+        if let Some(mut past) = self.past.take() {
+            past.push(self.step_start());
+            self.past = Some(past);
+        }
+        self.smooth = false;
     }
 
     /// Whether an evaluation is under way.
@@ -91,7 +128,7 @@ impl RungeKutta {
             _ => {}
         }
         if self.interpolant_requested {
-            self.prepare_dense(if self.interpolant_ready { self.tableau.dense.nodes.len() } else { 0 })
+            self.prepare_dense(if self.interpolant_ready || self.smooth { self.tableau.dense.nodes.len() } else { 0 })
         } else if self.t >= self.horizon {
             Some(StepEvent::Arrived)
         } else {
@@ -131,6 +168,7 @@ impl RungeKutta {
     /// Makes the current point the start of a step, on the right piece.
     fn begin_step(&mut self, field: &dyn VectorField) -> Option<StepEvent> {
         if self.at_end {
+            self.remember_start();
             let last = self.tableau.stages();
             std::mem::swap(&mut self.start, &mut self.end);
             self.slopes.swap(0, last);
@@ -140,6 +178,9 @@ impl RungeKutta {
         self.interpolant_ready = false;
         if field.piece_end(self.piece).is_some_and(|end| end <= self.t) {
             self.piece += 1;
+            if let Some(past) = &mut self.past {
+                past.clear();
+            }
             self.phase = Phase::Entering;
             return None;
         }
@@ -155,11 +196,12 @@ impl RungeKutta {
     /// has one evaluation at a time.
     pub(super) fn hand_over(&mut self, field: &dyn VectorField) -> bool {
         let stands = self.at_end && self.phase == Phase::Standing && !self.interpolant_requested;
-        let misses = !self.interpolant_ready && !self.tableau.dense.nodes.is_empty();
+        let misses = !self.interpolant_ready && !self.needs_no_slopes();
         let goes_on = self.t < self.horizon && field.piece_end(self.piece).is_none_or(|end| end > self.t);
         if !(stands && misses && goes_on && field.interleaves()) {
             return false;
         }
+        self.remember_start();
         let (tableau, shape, last) = (self.tableau, self.start.shape(), self.tableau.stages());
         let dissipation = [self.dissipation_before, self.dissipation];
         let made = Made { piece: self.piece, from: self.t_before, to: self.t, size: self.size, dissipation };
@@ -267,7 +309,19 @@ impl RungeKutta {
         self.steps += 1;
         self.counts.accepted += 1;
         self.phase = Phase::Standing;
+        let stiff = self.stiffness.is_some_and(|(_, stiffness)| stiffness >= STIFF);
+        self.smooth = stiff && self.doubt().is_some_and(|doubt| doubt <= MOST_DOUBT);
         Some(StepEvent::Arrived)
+    }
+
+    /// The interpolant's through the ends of the last steps: its difference to that through one end less, over the tolerance.
+    fn doubt(&mut self) -> Option<f64> {
+        let through = self.past.as_ref()?.through(
+            End { t: self.t_before, state: &self.start, rate: &self.slopes[0], dissipation: 0.0, square: 0.0 },
+            End { t: self.t, state: &self.end, rate: &self.slopes[self.tableau.stages()], dissipation: 0.0, square: 0.0 },
+        )?;
+        let Pace::Adaptive(adaptive) = &mut self.pace else { return None };
+        Some(adaptive.error.ratio_of(&through.doubt(), &through.states(), &self.start, &self.end))
     }
 
     /// Hairer's estimate of `h|λ|` from the two slopes at the end of the step, of adaptive methods.

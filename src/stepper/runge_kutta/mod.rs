@@ -5,6 +5,7 @@
 
 mod advance;
 mod pace;
+mod past;
 mod path;
 mod stepper;
 mod trailing;
@@ -15,6 +16,8 @@ use super::{Counts, Failure};
 use crate::config::ToleranceSpec;
 use crate::dynamics::State;
 use pace::{Adaptive, Fixed, Pace};
+use past::Past;
+pub use past::StepEnd;
 pub use trailing::Trailing;
 
 /// An explicit Runge–Kutta method on its way along a trajectory that starts at `t = 0`.
@@ -35,6 +38,9 @@ pub use trailing::Trailing;
 /// **Stability**: `‖k_{s+1} − k_s‖/‖z⁺ − Z_s‖` estimates the largest rate `|λ|` that the step has met, for nothing. The largest one, remembered as
 /// `Λ⁺ = max(|λ|, 0.97 Λ)`, keeps `hΛ` within the pair's limit. Steps that come within a tenth of it and were not cut to less than half are counted
 /// ([`Stepper::stability_limited_steps`](super::Stepper::stability_limited_steps)).
+///
+/// **Stiff steps** are interpolated through the points and rates at the last four ends of steps instead of by the dense output, without extra slopes
+/// (`past.rs`): where `hΛ ≥ 2` and that is smooth enough.
 ///
 /// Nothing is allocated after construction, except by [`save`](super::Stepper::save) and by the first step that
 /// [trails](super::Stepper::trail).
@@ -69,6 +75,9 @@ pub struct RungeKutta {
     stability_limited: u64,
     /// The size `h` that was wanted of the last step, and `hΛ`, unless it was cut to less than half.
     stiffness: Option<(f64, f64)>,
+    /// Ends of the steps before, of adaptive methods; and whether the last step is interpolated through them.
+    past: Option<Box<Past>>,
+    smooth: bool,
     /// The last step that was to trail.
     trailing: Option<Box<Trailing>>,
 }
@@ -121,6 +130,7 @@ impl RungeKutta {
 
     fn new(tableau: &'static Tableau, pace: Pace, initial: State, horizon: f64) -> Self {
         let zeros = || State::zeros(initial.shape());
+        let past = matches!(pace, Pace::Adaptive(_)).then(|| Box::new(Past::new(initial.shape())));
         RungeKutta {
             tableau,
             pace,
@@ -147,6 +157,8 @@ impl RungeKutta {
             counts: Counts::default(),
             stability_limited: 0,
             stiffness: None,
+            past,
+            smooth: false,
             trailing: None,
         }
     }

@@ -1,5 +1,6 @@
 //! The path of a step that was made: its dense output.
 
+use super::past::Through;
 use crate::dynamics::State;
 use crate::stepper::combination::combine;
 use crate::stepper::tableaus::Tableau;
@@ -17,6 +18,8 @@ pub(super) struct Path<'a> {
     pub squares: &'a [f64],
     /// The dissipation integral up to both ends.
     pub dissipation: [f64; 2],
+    /// What it is interpolated by instead of its slopes.
+    pub through: Option<Through<'a>>,
 }
 
 impl Path<'_> {
@@ -28,6 +31,9 @@ impl Path<'_> {
             out.as_mut_slice().copy_from_slice(point.as_slice());
             return dissipation;
         }
+        if let Some(through) = &self.through {
+            return through.interpolate(t, out);
+        }
         let weights = self.tableau.dense_weights((t - self.from) / (self.to - self.from));
         combine(out, Some(self.start), self.size, &weights, self.slopes);
         let mean: f64 = weights.iter().zip(self.squares).map(|(w, square)| w * square).sum();
@@ -36,6 +42,9 @@ impl Path<'_> {
 
     /// `Ż(t)` into `out`.
     pub fn rate(&self, t: f64, out: &mut State) {
+        if let Some(through) = &self.through {
+            return through.rate(t, out);
+        }
         let theta = ((t - self.from) / (self.to - self.from)).clamp(0.0, 1.0);
         combine(out, None, 1.0, &self.tableau.dense_rate_weights(theta), self.slopes);
     }

@@ -107,6 +107,7 @@ impl Stepper for RungeKutta {
     fn save(&self) -> StepperState {
         let mut memory = self.pace.memory().to_vec();
         memory.push(self.stability_limited as f64);
+        let past = self.past.as_ref().map_or_else(Vec::new, |past| past.save(self.at_end.then(|| self.step_start())));
         StepperState {
             t: self.t,
             step: self.steps,
@@ -120,6 +121,7 @@ impl Stepper for RungeKutta {
             drive: None,
             switches: Vec::new(),
             memory,
+            past,
         }
     }
 
@@ -137,6 +139,10 @@ impl Stepper for RungeKutta {
         self.phase = Phase::Standing;
         (self.interpolant_requested, self.interpolant_ready) = (false, false);
         self.trailing = None;
+        self.smooth = false;
+        if let Some(past) = &mut self.past {
+            past.restore(&saved.past);
+        }
     }
 }
 
@@ -153,6 +159,7 @@ impl RungeKutta {
             slopes: &self.slopes,
             squares: &self.squares,
             dissipation: [self.dissipation_before, self.dissipation],
+            through: if self.smooth { self.through() } else { None },
         }
     }
 }

@@ -158,6 +158,6 @@ impl Trailing {
 
     fn path(&self) -> Path<'_> {
         let Trailing { tableau, from, to, size, ref start, ref end, ref slopes, ref squares, dissipation, .. } = *self;
-        Path { tableau, from, to, size, start, end, slopes, squares, dissipation }
+        Path { tableau, from, to, size, start, end, slopes, squares, dissipation, through: None }
     }
 }

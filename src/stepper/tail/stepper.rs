@@ -111,6 +111,7 @@ impl Stepper for Tail {
             drive: self.drive.clone(),
             switches: Vec::new(),
             memory,
+            past: Vec::new(),
         }
     }
 

@@ -306,6 +306,7 @@ impl Stepper for ClosedForm {
             switches: Vec::new(),
             counts: self.counts,
             memory: point.coordinates.as_slice().to_vec(),
+            past: Vec::new(),
         }
     }
 
