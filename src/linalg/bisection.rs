@@ -7,8 +7,9 @@
 //! signs are right for a matrix whose `e²` differ by a few units in the last place, of which singular values feel as little: what this
 //! finds has the accuracy of the
 //! bidiagonal form itself. Several values are enclosed at once, one a lane: by bisection, in ratio while their size is unknown, and, once
-//! an interval holds one value alone, by the
-//! rule of false position (Illinois) on the last minor.
+//! an interval holds one value alone, by false position on the last minor, moved towards the middle by what falls with the square of the
+//! length, so that both ends close in (I. F. D. Oliveira and R. H. C. Takahashi, *An enhancement of the bisection method average performance
+//! preserving minmax optimality*, 2020). The minors only tell where to look; what is known of a value comes from counts.
 
 use super::scaled::{power_of_two, power_of_two_above};
 use super::vectorised::{Job, run};
@@ -27,8 +28,9 @@ pub(super) const MOST_VALUES: usize = 256;
 const LEAST_SQUARE: f64 = 1e-40;
 /// How short an interval is short enough, of values at most 1, and beside a relative ε.
 const RESOLUTION: f64 = 0.125 * f64::EPSILON;
-/// Goes through the minors that suffice by bisections alone.
-const MOST_ROUNDS: usize = 90;
+/// Goes through the minors that suffice: a third more than bisections alone would take, as every step that is none and fails is followed by
+/// three, and those by which the size is found.
+const MOST_ROUNDS: usize = 120;
 
 /// The singular values, descending, of the bidiagonal matrix with entries of moderate size.
 pub(super) fn bidiagonal_singular_values(diagonal: &[f64], above: &[f64]) -> Vec<f64> {
@@ -84,10 +86,10 @@ struct Intervals {
     index: Each<f64>,
     low: Ends,
     high: Ends,
-    /// Which end has moved last: 1 the high one, −1 the low one.
-    moved: Each<f64>,
-    /// Lengths before the last step and before the one before.
-    lengths: [Each<f64>; 2],
+    /// Lengths where the values were first alone; infinite before.
+    alone: Each<f64>,
+    /// Lengths before the last three steps.
+    lengths: [Each<f64>; 3],
 }
 
 impl Intervals {
@@ -113,19 +115,25 @@ impl Intervals {
 
     /// Where to look next.
     #[inline(always)]
-    fn trials(&self) -> Each<f64> {
+    fn trials(&mut self) -> Each<f64> {
         let mut trials = [0.0; TOGETHER];
         for (k, trial) in trials.iter_mut().enumerate() {
             let (low, high, least) = (self.low.at[k], self.high.at[k], 0.75 * self.resolution(k));
             let floor = if low > RESOLUTION { low } else { RESOLUTION };
-            let (ratio, middle) = ((floor * high).sqrt(), 0.5 * (low + high));
-            let guess = low + (high - low) * (self.low.minor[k] / (self.low.minor[k] + self.high.minor[k]));
+            let (ratio, middle, length) = ((floor * high).sqrt(), 0.5 * (low + high), high - low);
+            let single = (self.low.count[k] - self.high.count[k] == 1.0) & (self.low.raised[k] == self.high.raised[k]);
+            let alone = if single & (self.alone[k] > length) { self.alone[k] } else { length };
+            let alone = if alone < f64::INFINITY { alone } else { length };
+            self.alone[k] = if single { alone } else { f64::INFINITY };
+            let guess = low + length * (self.low.minor[k] / (self.low.minor[k] + self.high.minor[k]));
+            let (shift, distance) = (length * (length / alone), (middle - guess).abs());
+            let shift = if shift > least { shift } else { least };
+            let guess = if shift < distance { guess + shift.copysign(middle - guess) } else { middle };
             // Far enough from both ends to enclose what is near one of them.
             let guess = if guess > low + least { guess } else { low + least };
             let guess = if guess < high - least { guess } else { high - least };
-            // False position that does not quarter in two steps gives way to bisection.
-            let single = (self.low.count[k] - self.high.count[k] == 1.0) & (self.low.raised[k] == self.high.raised[k]);
-            let inside = if single & (self.length(k) <= 0.25 * self.lengths[1][k]) { guess } else { middle };
+            // Three steps that are not as good as bisections give way to bisections.
+            let inside = if single & (length <= 0.126 * self.lengths[2][k]) { guess } else { middle };
             *trial = if high > 16.0 * floor { ratio } else { inside };
         }
         trials
@@ -136,14 +144,11 @@ impl Intervals {
         for k in 0..TOGETHER {
             let open = self.length(k) > self.resolution(k);
             let (below, above) = (open & (ends.count[k] > self.index[k]), open & (ends.count[k] <= self.index[k]));
+            self.lengths[2][k] = self.lengths[1][k];
             self.lengths[1][k] = self.lengths[0][k];
             self.lengths[0][k] = self.length(k);
-            // An end that stays twice weighs half.
-            let high_weight = if below & (self.moved[k] < 0.0) { 0.5 } else { 1.0 };
-            let low_weight = if above & (self.moved[k] > 0.0) { 0.5 } else { 1.0 };
-            self.moved[k] = if below { -1.0 } else { 1.0 };
-            self.low.minor[k] = if below { ends.minor[k] } else { self.low.minor[k] * low_weight };
-            self.high.minor[k] = if above { ends.minor[k] } else { self.high.minor[k] * high_weight };
+            self.low.minor[k] = if below { ends.minor[k] } else { self.low.minor[k] };
+            self.high.minor[k] = if above { ends.minor[k] } else { self.high.minor[k] };
             self.low.at[k] = if below { ends.at[k] } else { self.low.at[k] };
             self.high.at[k] = if above { ends.at[k] } else { self.high.at[k] };
             self.low.count[k] = if below { ends.count[k] } else { self.low.count[k] };
@@ -170,8 +175,8 @@ impl Job for Search<'_> {
             index: std::array::from_fn(|k| ((self.first + k) as f64).min(values - 1.0)),
             low: unknown(0.0, values),
             high: unknown(self.high, 0.0),
-            moved: [0.0; TOGETHER],
-            lengths: [[f64::INFINITY; TOGETHER]; 2],
+            alone: [f64::INFINITY; TOGETHER],
+            lengths: [[f64::INFINITY; TOGETHER]; 3],
         };
         for _ in 0..MOST_ROUNDS {
             if intervals.all_short() {
@@ -216,6 +221,7 @@ fn ends(squares: &[f64], at: &Each<f64>) -> Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linalg::{Matrix, thin_svd};
 
     #[test]
     fn values_known_in_closed_form() {
@@ -251,5 +257,40 @@ mod tests {
         assert!(found.iter().zip(&sorted).all(|(x, y)| (x - y).abs() <= f64::EPSILON && (*x == 0.0) == (*y == 0.0)), "{found:?}");
         assert_eq!(bidiagonal_singular_values(&[0.0; 3], &[0.0; 2]), [0.0; 3]);
         assert!(bidiagonal_singular_values(&[], &[]).is_empty());
+    }
+
+    #[test]
+    fn values_agree_with_a_decomposition_whatever_lies_beside_them() {
+        let mut state = 5_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+        };
+        // Of no pattern, graded up and down, nearly equal, far apart in two groups, and split by couplings of any size.
+        type Entry = fn(usize, usize) -> [f64; 2];
+        let kinds: [Entry; 6] = [
+            |_, _| [1.0, 1.0],
+            |i, _| [0.5_f64.powi(i as i32); 2],
+            |i, n| [0.3_f64.powi((n - i).min(200) as i32); 2],
+            |_, _| [0.0, 1e-9],
+            |i, _| if i < 3 { [1.0, 1.0] } else { [1e-7, 1e-7] },
+            |i, _| [1.0, 10_f64.powi(-(i as i32 % 20))],
+        ];
+        for n in [1, 2, 8, 33, 50, 100] {
+            for (kind, sizes) in kinds.iter().enumerate() {
+                let mut entry = |i, which: usize| (next() * sizes(i, n)[which]) + if kind == 3 { [1.0, 0.0][which] } else { 0.0 };
+                let diagonal: Vec<f64> = (0..n).map(|i| entry(i, 0)).collect();
+                let above: Vec<f64> = (0..n - 1).map(|i| entry(i, 1)).collect();
+                let whole = Matrix::from_fn(n, n, |i, j| match j.wrapping_sub(i) {
+                    0 => diagonal[i],
+                    1 => above[i],
+                    _ => 0.0,
+                });
+                let expected = thin_svd(&whole).unwrap().values;
+                let found = bidiagonal_singular_values(&diagonal, &above);
+                let allowed = (8 + n) as f64 * f64::EPSILON * expected[0];
+                assert!(found.iter().zip(&expected).all(|(x, y)| (x - y).abs() <= allowed), "{n}, {kind}: {found:?} {expected:?}");
+            }
+        }
     }
 }
