@@ -22,12 +22,16 @@ impl Panels {
 
     /// `factor · A`, the factor in two parts, the product of which may be out of range.
     pub fn of(a: View<'_>, factor: (f64, f64)) -> Self {
-        let mut out = Panels::zeros(a.nrows(), a.ncols());
-        for j in 0..a.ncols() {
-            let column = a.column(j);
-            for (p, part) in column.chunks(WIDTH).enumerate() {
-                let target = &mut out.panel_mut(p)[j];
-                target.iter_mut().zip(part).for_each(|(to, from)| *to = from * factor.0 * factor.1);
+        let cols = a.ncols();
+        let mut out = Panels::zeros(a.nrows(), cols);
+        for j in 0..cols {
+            let (whole, rest) = a.column(j).as_chunks::<WIDTH>();
+            let mut targets = out.lanes_mut().iter_mut().skip(j).step_by(cols);
+            for (from, to) in whole.iter().zip(targets.by_ref()) {
+                *to = from.map(|x| x * factor.0 * factor.1);
+            }
+            if let Some(to) = targets.next() {
+                to.iter_mut().zip(rest).for_each(|(to, from)| *to = from * factor.0 * factor.1);
             }
         }
         out

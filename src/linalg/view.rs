@@ -64,7 +64,9 @@ impl<'a> View<'a> {
 
     /// An owned copy.
     pub fn to_matrix(&self) -> Matrix {
-        Matrix::from_iterator(self.rows, self.cols, (0..self.cols).flat_map(|j| self.column(j).iter().copied()))
+        let mut entries = Vec::with_capacity(self.rows * self.cols);
+        self.parts().for_each(|part| entries.extend_from_slice(part));
+        Matrix::from_vec(self.rows, self.cols, entries)
     }
 
     pub(super) fn as_faer(&self) -> faer::MatRef<'a, f64> {
