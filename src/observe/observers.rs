@@ -137,6 +137,7 @@ impl Observers {
     /// # Errors
     /// A column that does not exist, or is listed twice.
     pub fn with_motion<S: AsRef<str>>(columns: &[S], instance: &Instance, initial: &State, motion: Motion) -> Result<Self, ObserveError> {
+        keep_freed_memory();
         let columns: Vec<String> = columns.iter().map(|name| name.as_ref().to_owned()).collect();
         for (i, name) in columns.iter().enumerate() {
             if !known_columns().any(|known| known == name) {
@@ -267,6 +268,14 @@ impl Observers {
             None => Ok(()),
         }
     }
+}
+
+/// Lets glibc keep what samples free for the next one. It gives the end of its heap back to the system where that is longer than twice the
+/// largest block that it has mapped and unmapped (`mallopt(3)`, `M_TRIM_THRESHOLD`), at first 128 kB, less than the temporary matrices of one
+/// sample: all pages of these would be taken and cleared anew at each. Elsewhere this does nothing.
+fn keep_freed_memory() {
+    const KEPT: usize = 1 << 23;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT)));
 }
 
 fn unknown(name: &str) -> ObserveError {
