@@ -23,12 +23,10 @@ impl Observer for Loss {
         &COLUMNS
     }
 
-    fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
+    fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
         let squared = sample.answer.residual_norm_squared;
-        let mut descent = State::zeros(sample.state.shape());
-        sample.state.drive_into(1.0, &sample.answer.matrix, &mut descent);
         row[0] = Some(sample.state.shape().loss_factor() * squared);
-        row[1] = Some(gradient_norm(&descent));
+        row[1] = Some(gradient_norm(shared.descent(sample)));
         row[2] = Some(squared.sqrt() / self.data_norm);
     }
 }

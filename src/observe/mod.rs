@@ -16,11 +16,13 @@ mod rip;
 mod sample;
 mod signal;
 mod spectrum;
+mod step_path;
 mod symmetric_path;
 
 pub use curvature::Curvature;
 pub use observers::{ObserveError, Observer, ObserverMemory, Observers, known_columns};
-pub use perturbation::{Budget, Motion, StepPath, budget, flow_norm};
+pub use perturbation::{Budget, Motion, budget, flow_norm};
 pub use sample::{Sample, Shared};
 pub use signal::Phase;
+pub use step_path::StepPath;
 pub use symmetric_path::SymmetricStepPath;

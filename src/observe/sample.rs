@@ -32,6 +32,7 @@ pub struct Sample<'a> {
 pub struct Shared {
     spectrum: OnceLock<Option<ProductSpectrum>>,
     measurement_error: OnceLock<Option<f64>>,
+    descent: OnceLock<State>,
 }
 
 impl Shared {
@@ -43,6 +44,15 @@ impl Shared {
     /// The same, handed over when the sample is done.
     pub fn into_spectrum(self, sample: &Sample<'_>) -> Option<ProductSpectrum> {
         self.spectrum.into_inner().unwrap_or_else(|| spectrum(sample.state))
+    }
+
+    /// `−∇f = [NG; NᵀF]`; `NU` in the symmetric model.
+    pub fn descent(&self, sample: &Sample<'_>) -> &State {
+        self.descent.get_or_init(|| {
+            let mut descent = State::zeros(sample.state.shape());
+            sample.state.drive_into(1.0, &sample.answer.matrix, &mut descent);
+            descent
+        })
     }
 
     /// `‖(A*A − I)(R)‖_op = ‖N − R − A*(e)‖_op`; `None` without a target.

@@ -2,8 +2,10 @@
 
 use crate::setup::*;
 use pgflow::config::{Method, Pair};
-use pgflow::linalg::{Matrix, frobenius, operator_norm};
+use pgflow::linalg::{Matrix, frobenius, largest, operator_norm};
+use pgflow::observe::{Motion, Sample, StepPath, budget};
 use pgflow::problem::Instance;
+use pgflow::sensing::Answer;
 use pgflow::simulation::RunRecord;
 
 const COLUMNS: [&str; 7] = [
@@ -195,4 +197,40 @@ fn signal_and_nuisance_are_those_of_the_definitions() {
     let phases = column(&record, "flow", "phase");
     assert_eq!((phases[0], *phases.last().unwrap()), (1.0, 3.0));
     assert!(phases.windows(2).all(|pair| pair[0] <= pair[1]) && phases.contains(&2.0), "{phases:?}");
+}
+
+#[test]
+fn norms_that_need_not_be_computed_are_not_the_largest() {
+    for seed in 0..150 {
+        let instance = noisy(10 * seed, [0.0, 0.02][seed as usize % 2]);
+        let state = small_start(7, 6, [2, 5, 9][seed as usize % 3], 10f64.powf(-3.0 + 0.03 * seed as f64), 10 * seed + 5);
+        let product = state.product();
+        let residual: Vec<f64> = instance.data.iter().zip(instance.operator.measure(&product)).map(|(y, x)| y - x).collect();
+        let answer = Answer { matrix: instance.operator.adjoint(&residual), product, ..Answer::new(7, 6) };
+        let residual = &instance.target.as_ref().unwrap().matrix - &answer.product;
+        let sample = Sample {
+            instance: &instance,
+            t: 0.0,
+            state: &state,
+            answer: &answer,
+            residual: Some(&residual),
+            dissipation: 0.0,
+            imposed: None,
+            drive: None,
+        };
+        for fraction in [1e-6, 1e-3, 0.05, 0.3, 0.7, 0.95] {
+            let step = fraction / operator_norm(&answer.matrix);
+            let (path, budget) = (StepPath::new(&sample, Motion::Descent(step)).unwrap(), budget(&sample, Motion::Descent(step)).unwrap());
+            let norms = [0.0, 0.5, 1.0].map(|part| path.norm(part * step));
+            assert_eq!(budget.total, Some(largest(norms)), "{norms:?}");
+            // R_k − R(s) from its definition.
+            let (f, g) = (state.left().to_matrix(), state.right().to_matrix());
+            let moved = [0.5 * step, step].map(|s| {
+                let (df, dg) = (&answer.matrix * &g * s, answer.matrix.transpose() * &f * s);
+                operator_norm(&(&df * g.transpose() + &f * dg.transpose() + &df * dg.transpose()))
+            });
+            let expected = largest(moved);
+            assert!((budget.motion - expected).abs() <= 1e-12 * expected, "{} {expected}", budget.motion);
+        }
+    }
 }
