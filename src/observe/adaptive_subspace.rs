@@ -44,6 +44,10 @@ impl Observer for AdaptiveSubspace {
         &COLUMNS
     }
 
+    fn needs_answer(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         let (Some(basis), Some(target)) = (&self.basis, &sample.instance.target) else { return };
         let [along, across] = split(basis, sample.state);

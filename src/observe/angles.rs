@@ -22,6 +22,10 @@ impl Observer for Angles {
         &COLUMNS
     }
 
+    fn needs_answer(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
         let Some(target) = &sample.instance.target else { return };
         let Some(spectrum) = shared.spectrum(sample) else { return };

@@ -28,6 +28,10 @@ impl Observer for Generalisation {
         &COLUMNS
     }
 
+    fn needs_answer(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         let Some(residual) = sample.residual.filter(|_| sample.state.shape().is_symmetric()) else { return };
         let side = residual.nrows();

@@ -28,6 +28,10 @@ impl Observer for Imbalance {
         &COLUMNS
     }
 
+    fn needs_answer(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         if sample.state.shape().is_symmetric() {
             return;

@@ -20,6 +20,12 @@ pub trait Observer: Send {
     /// Writes one value for each column; `None` where it is undefined. `row` comes filled with `None`.
     fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]);
 
+    /// Whether it looks at the operator's answer for more than `FGᵀ` (at `N`, the residual of the measurements), or at what drives or disturbs
+    /// the flow there. Where no family does, the operator is not asked at samples inside steps, and all of that is NaN or absent.
+    fn needs_answer(&self) -> bool {
+        true
+    }
+
     /// Whether it follows every step of the trajectory, by [`step`](Self::step).
     fn follows_steps(&self) -> bool {
         false
@@ -228,6 +234,11 @@ impl Observers {
             }
         }
         (row, shared.into_spectrum(sample))
+    }
+
+    /// Whether some column needs the operator's answer at a sample, or what drives or disturbs the flow there.
+    pub fn needs_answer(&self) -> bool {
+        self.families.iter().any(|family| family.observer.needs_answer())
     }
 
     /// Whether some family follows every step.

@@ -25,6 +25,10 @@ impl Observer for Residual {
         &COLUMNS
     }
 
+    fn needs_answer(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         let Some(residual) = sample.residual else { return };
         let norm = frobenius(residual);
@@ -39,6 +43,10 @@ pub(super) struct ResidualOperatorNorm;
 impl Observer for ResidualOperatorNorm {
     fn columns(&self) -> &'static [&'static str] {
         &OPERATOR_NORM
+    }
+
+    fn needs_answer(&self) -> bool {
+        false
     }
 
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {

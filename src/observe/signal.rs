@@ -64,6 +64,10 @@ impl Observer for Signal {
         &COLUMNS
     }
 
+    fn needs_answer(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, sample: &Sample<'_>, _shared: &Shared, row: &mut [Option<f64>]) {
         let Some(target) = &sample.instance.target else { return };
         if let Some(values) = Signal::measure(target, sample) {

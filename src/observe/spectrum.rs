@@ -24,6 +24,10 @@ impl Observer for Spectrum {
         &COLUMNS
     }
 
+    fn needs_answer(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self, sample: &Sample<'_>, shared: &Shared, row: &mut [Option<f64>]) {
         let Some(spectrum) = shared.spectrum(sample) else { return };
         let largest = spectrum.values.first().copied().unwrap_or(0.0);

@@ -4,15 +4,16 @@
 //!
 //! `t(j) = t_A(j) + t_own ⌈j/threads⌉`.
 //!
-//! A trajectory takes as many rounds as its field is evaluated ([`foreseen_evaluations`]), so that a run takes `Σ_j (e_j − e_{j+1}) t(j)` with the
-//! evaluations `e_1 ≥ e_2 ≥ …`, and besides the drawing of the ensemble, what a sample costs, and a point in the batch for every sample inside a flow's
-//! step.
+//! A trajectory takes as many rounds as its field is evaluated for steps ([`foreseen_evaluations`]), so that a run takes `Σ_j (e_j − e_{j+1}) t(j)` with the
+//! rounds `e_1 ≥ e_2 ≥ …`, and besides the drawing of the ensemble, what a sample costs, and a point in the batch for every evaluation of dense output
+//! and every sample inside a flow's step, if the operator is asked there. Dense output that cannot share the rounds of the next step takes rounds of its own.
 //!
 //! **The rehearsal.** `t_A(j)` is the time of the operator itself, at one point and at as many as there are trajectories, linear between. It is measured on
 //! an ensemble of the same kind and shape with fewer measurements where the whole one exceeds [`REHEARSED_BYTES`], in proportion to `p`: an application
 //! to a dense ensemble reads `p·mn` entries and makes `4p·mn` operations a point, so that both of its limits, memory and arithmetic, are met at the same ratio.
 //! `t_own` is what the driver's first rounds take beyond the operator.
 
+use super::surrogate::trails;
 use super::{Monitor, Simulation, SimulationError, foreseen_evaluations, recording_times};
 use crate::config::{Ensemble, Experiment, Measurements, Method, Problem, SensingSpec};
 use crate::dynamics::State;
@@ -95,20 +96,22 @@ pub fn forecast(experiment: &Experiment) -> Result<Forecast, ForecastError> {
     // Further points tell what a point costs in a batch, also where there is one trajectory.
     let points = if batch > 1 { batch } else { 4 };
     let point = ((application(&instance, &starts, points, thin) - one) / (points - 1) as f64).max(0.0);
-    let sample = sampling(&rehearsed, &instance, &starts)?;
+    let (sample, asks) = sampling(&rehearsed, &instance, &starts)?;
     let round = rehearse(&rehearsed, &instance, starts)?;
     let model = Model { share, one, point, own: 0.0, threads };
     let count = rehearsed.trajectories.len();
     let own = (round - model.operator(count)).max(0.0) / count.div_ceil(threads) as f64;
     let model = Model { own, ..model };
+    let samples = recording_times(&experiment.record).len();
     let inside = rehearsed.trajectories.iter().filter(|spec| spec.method.step_size().is_none()).count();
-    let times = recording_times(&experiment.record).len();
+    let times = if asks { samples * inside } else { 0 };
+    let (mut rounds, dense) = rounds(&rehearsed, &instance);
     Ok(Forecast {
         threads,
         drawing,
-        rounds: model.rounds(&mut evaluations(&rehearsed, &instance)),
-        // Samples inside the steps of flows ride along as points of a batch.
-        recording: times as f64 * (sample * count.div_ceil(threads) as f64 + share * point * inside as f64),
+        rounds: model.rounds(&mut rounds),
+        // Dense output and samples inside the steps of flows ride along as points of a batch.
+        recording: samples as f64 * sample * count.div_ceil(threads) as f64 + share * point * (dense as f64 + times as f64),
         application: share * one,
         round: model.round(count),
         left_out,
@@ -140,18 +143,21 @@ impl Model {
         self.share * self.operator(j) + self.own * j.div_ceil(self.threads) as f64
     }
 
-    /// All rounds, given every trajectory's evaluations.
-    fn rounds(&self, evaluations: &mut [u64]) -> f64 {
-        evaluations.sort_unstable_by(|a, b| b.cmp(a));
-        let next = evaluations.iter().skip(1).chain(&[0]);
-        evaluations.iter().zip(next).enumerate().map(|(j, (e, next))| (e - next) as f64 * self.round(j + 1)).sum()
+    /// All rounds, given every trajectory's.
+    fn rounds(&self, rounds: &mut [u64]) -> f64 {
+        rounds.sort_unstable_by(|a, b| b.cmp(a));
+        let next = rounds.iter().skip(1).chain(&[0]);
+        rounds.iter().zip(next).enumerate().map(|(j, (e, next))| (e - next) as f64 * self.round(j + 1)).sum()
     }
 }
 
-/// Of every trajectory, those for dense output included.
-fn evaluations(experiment: &Experiment, instance: &Instance) -> Vec<u64> {
+/// Of every trajectory, and the evaluations for dense output that share them.
+fn rounds(experiment: &Experiment, instance: &Instance) -> (Vec<u64>, u64) {
     let largest = instance.target.as_ref().and_then(|target| target.values.first().copied()).unwrap_or(1.0);
-    foreseen_evaluations(experiment, largest).iter().map(|of| of.stepping + of.dense).collect()
+    let foreseen = foreseen_evaluations(experiment, largest);
+    let of_each = || foreseen.iter().zip(&experiment.trajectories).map(|(of, spec)| (of, trails(&spec.method)));
+    let rounds = of_each().map(|(of, trails)| if trails { of.stepping } else { of.stepping + of.dense });
+    (rounds.collect(), of_each().filter(|(_, trails)| *trails).map(|(of, _)| of.dense).sum())
 }
 
 type Rehearsal = (Instance, Option<InitialFactors>, f64);
@@ -235,14 +241,15 @@ fn rehearse(experiment: &Experiment, instance: &Instance, starts: Vec<State>) ->
     Ok(median(rounds))
 }
 
-/// Seconds of what a sample's columns take, the mean over a few trajectories.
-fn sampling(experiment: &Experiment, instance: &Instance, starts: &[State]) -> Result<f64, SimulationError> {
+/// Seconds of what a sample's columns take, the mean over a few trajectories, and whether they need the operator's answer.
+fn sampling(experiment: &Experiment, instance: &Instance, starts: &[State]) -> Result<(f64, bool), SimulationError> {
     let (rows, cols) = instance.operator.shape();
     let (mut answer, mut work) = ([Answer::new(rows, cols)], instance.operator.workspace());
-    let mut total = 0.0;
+    let (mut total, mut asks) = (0.0, false);
     let looked: Vec<_> = experiment.trajectories.iter().zip(starts).take(4).collect();
     for (spec, state) in &looked {
         let mut observers = Observers::with_motion(&experiment.record.observables, instance, state, Motion::of(&spec.method))?;
+        asks |= observers.needs_answer();
         instance.operator.answer(&instance.data, &[Question::residual(state.left(), state.right())], &mut answer, &mut work);
         let residual = instance.target.as_ref().map(|target| &target.matrix - &answer[0].product);
         let (residual, answer, dissipation) = (residual.as_ref(), &answer[0], 0.0);
@@ -255,7 +262,7 @@ fn sampling(experiment: &Experiment, instance: &Instance, starts: &[State]) -> R
         }
         total += median(times);
     }
-    Ok(total / looked.len().max(1) as f64)
+    Ok((total / looked.len().max(1) as f64, asks))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use super::{Simulation, Unattended, expected_evaluations, recording_times};
 use crate::config::{
-    Coherence, Ensemble, Experiment, Factorization, FlowMethod, InitKind, Measurements, Method, Pair, Problem, SensingSpec,
+    Coherence, Ensemble, Experiment, Factorization, FlowMethod, InitKind, Law, Measurements, Method, Pair, Problem, SensingSpec,
 };
 use crate::config::{Spacing, Stop, Storage, TargetKind, TargetSpec};
 use crate::problem::{build_instance, build_target, initial_state};
@@ -51,6 +51,18 @@ pub fn foreseen_evaluations(experiment: &Experiment, largest: f64) -> Vec<Evalua
         foreseen[index] = found;
     }
     foreseen
+}
+
+/// Whether interpolants share the applications of the steps that follow: not where a piece of the field may end with the step, nor where
+/// an evaluation is more than one question.
+pub(super) fn trails(method: &Method) -> bool {
+    match method {
+        Method::PerturbedFlow { perturbation, .. } => {
+            !matches!(perturbation.law, Law::Piecewise { .. } | Law::OrnsteinUhlenbeck { .. } | Law::Descent { .. })
+        }
+        Method::ModifiedFlow { .. } => false,
+        _ => true,
+    }
 }
 
 /// Evaluations for the dense output of the pair of order 8: three for each of its steps, of twelve each, inside which a sample lies.

@@ -4,6 +4,7 @@ use crate::setup::*;
 use pgflow::config::*;
 use pgflow::dynamics::State;
 use pgflow::problem::Instance;
+use pgflow::sensing::{Entries, Hadamard, Rademacher, RankOne, SensingOperator, Symmetrised};
 use pgflow::simulation::{End, Monitor, RunRecord, SavedRun, Simulation, Unattended};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -105,4 +106,78 @@ fn any_number_of_samples_has_room_beside_a_step() {
         assert_eq!(beside.trajectories[0].rows.len(), samples);
         assert!(beside.trajectories[0].steps < 30);
     }
+}
+
+/// Columns that are made of the factors and the target alone.
+const UNASKED: [&str; 9] = [
+    "residual_fro",
+    "relative_error",
+    "residual_op",
+    "imbalance",
+    "imbalance_drift",
+    "effective_rank",
+    "angle_left",
+    "signal_min",
+    "misalignment",
+];
+
+/// Beside a column that needs the operator's answer the same columns have the same bits. Operators that answer by products are asked at no sample, not
+/// even at points of the trajectory.
+#[test]
+fn the_operator_is_not_asked_where_nobody_looks_at_its_answer() {
+    let y = || target(8, 8, &[1.0, 0.6], 1);
+    let operators: [Box<dyn SensingOperator>; 4] = [
+        Box::new(Rademacher::draw(8, 8, 90, 2).unwrap()),
+        Box::new(RankOne::draw(8, 8, 90, 2).unwrap()),
+        Box::new(Hadamard::draw(8, 8, 50, 2).unwrap()),
+        Box::new(Entries::draw(8, 8, 50, 2).unwrap()),
+    ];
+    let mut instances: Vec<Instance> = operators.map(|operator| with_operator(y(), operator)).into();
+    instances.extend([sensed(y(), 90, 2), full_observation(y())]);
+    let s = || semidefinite(8, &[1.0, 0.6], 1);
+    let symmetrised = Symmetrised::new(Box::new(RankOne::draw(8, 8, 90, 2).unwrap()));
+    let symmetric = [symmetric_sensed(s(), 60, 2), symmetric_full_observation(s()), with_operator(s(), Box::new(symmetrised))];
+    let instances = instances.into_iter().map(|instance| (instance, small_start(8, 8, 4, 0.05, 3)));
+    for (instance, start) in instances.chain(symmetric.map(|instance| (instance, small_symmetric_start(8, 4, 0.05, 3)))) {
+        let run = |more: &[&str]| {
+            let rotating = bounded(Form::Shared, Law::Rotating { period: 3.0 }, 0.05);
+            let mut lab = Lab::new(12.0, 50).flow("flow", Pair::Dop853, 1e-7).flow("dopri5", Pair::Dopri5, 1e-6);
+            lab = lab.descent("gd", 0.1).perturbed("rotating", rotating, 1e-7).compare();
+            lab.experiment.record.observables = UNASKED.iter().chain(more).map(|name| name.to_string()).collect();
+            lab.run(&instance, &start)
+        };
+        let (unasked, asked) = (run(&[]), run(&["loss"]));
+        assert_eq!(unasked.comparison, asked.comparison);
+        for (one, other) in unasked.trajectories.iter().zip(&asked.trajectories) {
+            assert_eq!((&one.spectrum, &one.snapshots, one.counts), (&other.spectrum, &other.snapshots, other.counts), "{}", one.name);
+            for (row, beside) in one.rows.iter().zip(&other.rows) {
+                assert_eq!((row.t, row.step), (beside.t, beside.step));
+                assert_eq!(row.values, beside.values[..UNASKED.len()], "{} at {}", one.name, row.t);
+            }
+            assert!(one.rows.len() >= 50 && one.rows[1].values[1].is_some());
+            assert_eq!(one.operator_passes, one.counts.evaluations + one.counts.dense_evaluations, "{}", one.name);
+            let flow = one.name != "gd";
+            assert!(!flow || other.operator_passes >= one.operator_passes + 40, "{}", one.name);
+        }
+    }
+}
+
+/// A bound and a certificate look at the answer at samples, whatever the columns.
+#[test]
+fn measures_ask_at_samples_whatever_the_columns() {
+    let (instance, start) = (sensed(target(8, 7, &[1.0, 0.6], 1), 90, 2), small_start(8, 7, 4, 0.05, 3));
+    let run = |more: &[&str]| {
+        let rotating = bounded(Form::Shared, Law::Rotating { period: 3.0 }, 0.05);
+        let mut lab = Lab::new(9.0, 20).flow("flow", Pair::Dop853, 1e-7).perturbed("rotating", rotating, 1e-7).compare();
+        lab = lab.perturbed("as_descent", as_descent(0.5), 1e-7).compare();
+        lab.experiment.comparisons[0].bound = true;
+        lab.experiment.trajectories[0].certify = true;
+        lab.experiment.record.observables = ["relative_error"].iter().chain(more).map(|name| name.to_string()).collect();
+        lab.run(&instance, &start)
+    };
+    let (unasked, asked) = (run(&[]), run(&["loss"]));
+    assert_eq!(unasked.comparison, asked.comparison);
+    assert!(unasked.comparison.iter().all(|row| row.bound.is_some_and(|bound| bound >= 0.0)));
+    assert_eq!(unasked.trajectories[0].error_bound, asked.trajectories[0].error_bound);
+    assert!(unasked.trajectories[0].error_bound.is_some());
 }

@@ -46,7 +46,7 @@ impl Trajectory {
             return;
         }
         let mut apart = self.apart.take().unwrap_or_else(|| Box::new(Apart::new(shared.instance)));
-        if begins || self.interpolate() && !self.rests_apart(shared, false) {
+        if begins || self.interpolate(shared) && !self.rests_apart(shared, false) {
             self.phase = Phase::Stepping;
             self.step_apart(&mut apart, shared);
         }
@@ -76,7 +76,7 @@ impl Trajectory {
                     }
                 }
                 StepEvent::Interpolant => {
-                    if !self.interpolate() {
+                    if !self.interpolate(shared) {
                         self.phase = Phase::Sampling;
                         return;
                     }

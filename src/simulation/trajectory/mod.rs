@@ -87,6 +87,8 @@ pub(super) struct Trajectory {
     spare: Vec<State>,
     /// `FGᵀ`, where a stop rule needs it and answers do not hold it.
     formed: Option<Matrix>,
+    /// An answer of which nothing is known but `FGᵀ`, for samples at which the operator is not asked.
+    unasked: Option<Box<Answer>>,
     /// What it answers its steps' questions with, on a method whose steps look at data of their own.
     apart: Option<Box<Apart>>,
 }
@@ -127,6 +129,7 @@ impl Trajectory {
             defects: Defects::default(),
             spare: vec![],
             formed: None,
+            unasked: None,
             apart: None,
         }
     }
@@ -184,7 +187,7 @@ impl Trajectory {
         if self.spec.method.has_own_data() {
             return self.advance_apart(shared);
         }
-        match self.follow(trail.first()) {
+        match self.follow(trail.first(), shared) {
             Some(failure) => self.give_up(failure),
             None => self.advance_step(step.first(), shared),
         }
@@ -196,7 +199,7 @@ impl Trajectory {
         match self.phase {
             Phase::Ready if !shared.hold => self.phase = Phase::Stepping,
             Phase::Sampling => {
-                if !self.interpolate() || self.leave_point(shared) {
+                if !self.interpolate(shared) || self.leave_point(shared) {
                     return;
                 }
             }
@@ -223,7 +226,7 @@ impl Trajectory {
                     }
                 }
                 StepEvent::Interpolant => {
-                    if !self.interpolate() {
+                    if !self.interpolate(shared) {
                         self.phase = Phase::Sampling;
                         return;
                     }

@@ -128,7 +128,7 @@ impl Trajectory {
     }
 
     /// Looks at the times inside a step, until a batch of samples is pending; returns whether all are done.
-    pub(super) fn interpolate(&mut self) -> bool {
+    pub(super) fn interpolate(&mut self, shared: &Shared<'_>) -> bool {
         let (_, end) = self.looked_into();
         let mut inside = std::mem::take(self.inside_mut());
         while let Some(due) = self.schedule.dues()[inside.clone()].first().cloned() {
@@ -145,7 +145,7 @@ impl Trajectory {
                 self.send(&due, due.t, Arc::new(sample.state.clone()));
             }
             match due.record {
-                true => self.pending.push(sample),
+                true => self.ask_or_form(sample, shared),
                 false => self.spare.push(sample.state),
             }
         }
@@ -176,12 +176,33 @@ impl Trajectory {
     pub(super) fn look_or_ask(&mut self, purpose: Purpose, answer: &Answer, shared: &Shared<'_>) {
         let here = self.here(purpose);
         match self.field.answer(answer).given {
-            Want::Products => self.pending.push(here),
+            Want::Products => self.ask_or_form(here, shared),
             Want::Matrix => {
                 let answer = self.field.answer(answer).clone();
                 self.look(&here, &answer, shared);
             }
         }
+    }
+
+    /// Asks the operator at a point that becomes a row; where nobody looks at more of the answer than `FGᵀ`, forms that and looks at once.
+    fn ask_or_form(&mut self, mut point: Pending, shared: &Shared<'_>) {
+        if point.purpose != Purpose::Record || self.observers.needs_answer() || self.measures.curvature || self.spec.method.has_own_data() {
+            self.pending.push(point);
+            return;
+        }
+        // What a law imposes there would need the answer, and is not looked at either.
+        point.memory.clear();
+        let product = point.state.product();
+        let mut answer = self.unasked.take().unwrap_or_else(|| {
+            let mut answer = Box::new(Answer::new(product.nrows(), product.ncols()));
+            answer.matrix.fill(f64::NAN);
+            answer.residual_norm_squared = f64::NAN;
+            answer
+        });
+        answer.product = product;
+        self.look(&point, &answer, shared);
+        self.unasked = Some(answer);
+        self.spare.push(point.state);
     }
 
     /// Looks at a point, with the operator's answer there.

@@ -38,7 +38,7 @@ impl Trajectory {
     }
 
     /// Goes on with the step that trails. Returns why its interpolant failed, if it did.
-    pub(super) fn follow(&mut self, answer: Option<&Answer>) -> Option<Failure> {
+    pub(super) fn follow(&mut self, answer: Option<&Answer>, shared: &Shared<'_>) -> Option<Failure> {
         let trail = self.trail.as_mut()?;
         if let (Some(trailing), Some(answer)) = (self.stepper.trailing_mut(), answer) {
             trail.event = trailing.poll(self.field.as_mut(), Some(answer));
@@ -46,7 +46,7 @@ impl Trajectory {
         let event = trail.event;
         match event {
             StepEvent::Failed(failure) => return Some(failure),
-            StepEvent::Interpolant if self.interpolate() => self.trail = None,
+            StepEvent::Interpolant if self.interpolate(shared) => self.trail = None,
             StepEvent::Interpolant | StepEvent::Ask | StepEvent::Arrived => {}
         }
         None
