@@ -1,19 +1,23 @@
 //! From questions to answers: packing, the kernel on each chunk of measurements, sums over chunks.
 //!
 //! There are [`CHUNKS`] chunks, whose bounds the number of measurements fixes; each yields its part of `N` and of the loss, and the
-//! parts are added in the order of the chunks. Threads share the work, not the sums.
+//! parts are added in the order of the chunks ([`Sum`]). Threads share the work, not the sums.
 
 use super::buffer::Buffer;
 use super::kernel::{BackProjection, Normal, PADDING, Products, Rows, SLAB, Scratch, packed_at, run, span};
 use super::simd::Entry;
+use super::sum::{Part, Sum};
 use crate::sensing::{Answer, BATCH, Question, Want, write_point};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Chunks of measurements, a part of the order of summation.
 pub(super) const CHUNKS: usize = 8;
 /// Chunks begin at multiples of this, so that the kernel's tiles fill them; a part of the order of summation.
 const UNIT: usize = 12;
+/// Answers that are written side by side: so many that what they are read from lies in whole runs, so few that each is written as a stream.
+const TOGETHER: usize = 8;
 
 /// The measurements of chunk `c`.
 fn chunk(measurements: usize, c: usize) -> Range<usize> {
@@ -70,23 +74,32 @@ impl<E: Entry> Ensemble<E> {
         self.pack(answers, points);
         let mut data = [false; BATCH];
         data.iter_mut().zip(questions).for_each(|(data, question)| *data = question.data);
-        let mut squares = [0.0; CHUNKS * BATCH];
-        let partial = buffers.partial.grow(CHUNKS * size);
-        let (points, data, squares) = (&*points, &data[..batch], &mut squares[..CHUNKS * batch]);
-        let parts = partial.par_chunks_mut(size).zip(squares.par_chunks_mut(batch)).zip(&mut buffers.chunks);
-        parts.enumerate().with_max_len(1).for_each(|(c, ((partial, squares), scratch))| {
-            let which = chunk(self.measurements, c);
-            let y = &y[which.clone()];
-            run(Normal { rows: self.rows(which), points, data, y, partial, squares, scratch }, portable);
+        let (points, data) = (&*points, &data[..batch]);
+        let partial = buffers.partial.grow(CHUNKS * size).chunks_exact_mut(size);
+        let parts = partial.zip(&mut buffers.chunks).map(|(sums, scratch)| {
+            scratch.reserve(batch);
+            Part { sums, squares: [0.0; BATCH], scratch }
         });
-        add_chunks(partial, size);
-        let total = &partial[..size];
-        answers.par_iter_mut().enumerate().for_each(|(q, answer)| {
-            answer.given = Want::Matrix;
-            answer.residual_norm_squared = squares.iter().skip(q).step_by(batch).sum();
-            for (columns, slab) in answer.matrix.as_mut_slice().chunks_mut(SLAB).zip(total.chunks_exact(SLAB * batch)) {
-                columns.copy_from_slice(&slab[q * SLAB..][..columns.len()]);
+        let sum = Sum::new(parts.collect());
+        let next = AtomicUsize::new(0);
+        // Each takes the next chunk there is, so that a part's turn has come, as good as always, when it is done.
+        (0..rayon::current_num_threads().min(CHUNKS)).into_par_iter().with_max_len(1).for_each(|_| {
+            while let Some(c) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|c| *c < CHUNKS)
+                && let Some(mut part) = sum.part()
+            {
+                let which = chunk(self.measurements, c);
+                let (rows, y) = (self.rows(which.clone()), &y[which]);
+                let Part { sums: partial, squares, scratch } = &mut part;
+                run(Normal { rows, points, data, y, partial, squares: &mut squares[..batch], scratch }, portable);
+                sum.add(c, part);
             }
+        });
+        let (total, squares) = sum.total();
+        answers.par_chunks_mut(TOGETHER).enumerate().for_each(|(nth, answers)| {
+            for (answer, square) in answers.iter_mut().zip(&squares[nth * TOGETHER..]) {
+                (answer.given, answer.residual_norm_squared) = (Want::Matrix, *square);
+            }
+            unpack(total, batch, nth * TOGETHER, answers);
         });
     }
 
@@ -97,12 +110,15 @@ impl<E: Entry> Ensemble<E> {
             let length = packed.len() / batch;
             for (q, answer) in answers.iter().enumerate() {
                 let columns = answer.product.as_slice().get(nth * span..).unwrap_or_default();
-                let mut fours = columns.chunks(4);
-                for k in (0..length).step_by(4) {
-                    let four = fours.next().unwrap_or_default();
+                let (fours, mut rest) = columns[..length.min(columns.len())].as_chunks::<4>();
+                for (k, four) in fours.iter().enumerate() {
+                    packed[packed_at(batch, q, 4 * k, length)..][..4].copy_from_slice(four);
+                }
+                for k in (4 * fours.len()..length).step_by(4) {
                     let to = &mut packed[packed_at(batch, q, k, length)..][..4];
-                    to[..four.len()].copy_from_slice(four);
-                    to[four.len()..].fill(0.0);
+                    to.fill(0.0);
+                    to[..rest.len()].copy_from_slice(rest);
+                    rest = &[];
                 }
             }
         });
@@ -133,6 +149,20 @@ impl<E: Entry> Ensemble<E> {
         add_chunks(&mut partial, self.stride);
         partial.truncate(self.length);
         partial
+    }
+}
+
+/// Writes the sums of the points from `first` on into the matrices of their answers.
+fn unpack(total: &[f64], batch: usize, first: usize, answers: &mut [Answer]) {
+    let (slabs, _) = total.as_chunks::<SLAB>();
+    for (nth, slabs) in slabs.chunks_exact(batch).enumerate() {
+        for (answer, slab) in answers.iter_mut().zip(&slabs[first..]) {
+            let columns = answer.matrix.as_mut_slice().get_mut(nth * SLAB..).unwrap_or_default();
+            match columns.first_chunk_mut::<SLAB>() {
+                Some(columns) => *columns = *slab,
+                None => columns.copy_from_slice(&slab[..columns.len()]),
+            }
+        }
     }
 }
 

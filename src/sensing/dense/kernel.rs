@@ -74,6 +74,14 @@ impl Scratch {
     pub(super) fn new() -> Self {
         Scratch { sums: Buffer::empty(), residuals: Buffer::empty() }
     }
+
+    /// Makes room for batches of so many points, so that nothing is allocated later, whichever chunk it serves.
+    pub(super) fn reserve(&mut self, batch: usize) {
+        if batch > 2 {
+            self.sums.grow(blocked::BLOCK * batch * 4);
+            self.residuals.grow(blocked::BLOCK * batch);
+        }
+    }
 }
 
 /// Something to be computed over lanes.

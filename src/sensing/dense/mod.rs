@@ -5,6 +5,7 @@ mod buffer;
 mod kernel;
 mod simd;
 mod subset;
+mod sum;
 
 pub(super) use kernel::{Job, run};
 pub(super) use simd::Lanes;

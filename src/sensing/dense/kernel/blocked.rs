@@ -13,8 +13,11 @@ use std::ops::Range;
 /// Rows of a block: so many that points and partial sums are not read too often, so few that two blocks are still in cache. (Measured with AVX-512: half as many cost 3 to 6 %, twice as
 /// many gain nothing at 8 and 32 points and cost a tenth at three.)
 fn block_rows<E>(stride: usize) -> usize {
-    if size_of::<E>() == 8 && stride > 4096 { 24 } else { 48 }
+    if size_of::<E>() == 8 && stride > 4096 { BLOCK / 2 } else { BLOCK }
 }
+
+/// Rows of the largest block.
+pub(super) const BLOCK: usize = 48;
 
 /// Where the points of the tiles of inner products begin and end: pairs, up to four of them together where registers are many, and a last one by itself.
 fn product_tiles(batch: usize, many: bool) -> impl Iterator<Item = Range<usize>> + Clone {
@@ -49,7 +52,6 @@ fn back_tiles(batch: usize, many: bool) -> impl Iterator<Item = Range<usize>> {
 pub(super) unsafe fn normal<L: Lanes, E: Entry>(job: &mut Normal<'_, E>) {
     let (count, stride, batch) = (job.rows.count, job.rows.stride, job.data.len());
     let block = block_rows::<E>(stride).min(count);
-    // Sized by what the largest block asks for, so that steady use allocates nothing.
     let sums = job.scratch.sums.grow(block * batch * 4).as_mut_ptr();
     let residuals = job.scratch.residuals.grow(block * batch).as_mut_ptr();
     let mut before = 0..0;
