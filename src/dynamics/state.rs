@@ -1,9 +1,7 @@
 //! What a trajectory moves: the stacked factors `Z = [F; G]`, or the single factor `U` of the symmetric model.
 
-use crate::linalg::{Form, Matrix, View, frobenius, multiply, multiply_into, symmetrise};
+use crate::linalg::{Form, Matrix, View, all_finite, frobenius, multiply, multiply_into, sum_of_squares, symmetrise};
 use serde::{Deserialize, Serialize};
-
-const LANES: usize = 8;
 
 /// How the stacked matrix is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,15 +139,7 @@ impl State {
 
     /// `‖Z‖_F²`, in an order of summation that depends on nothing; not finite if an entry is not finite (or the square overflows).
     pub fn sum_of_squares(&self) -> f64 {
-        let mut lanes = [0.0; LANES];
-        let chunks = self.as_slice().chunks_exact(LANES);
-        let rest: f64 = chunks.remainder().iter().map(|x| x * x).sum();
-        for chunk in chunks {
-            for (lane, x) in lanes.iter_mut().zip(chunk) {
-                *lane += x * x;
-            }
-        }
-        lanes.iter().sum::<f64>() + rest
+        sum_of_squares(self.as_slice())
     }
 
     /// `FGᵀ`; in the symmetric model `UUᵀ`, symmetric to the last bit.
@@ -195,6 +185,6 @@ impl State {
 
     /// Whether every entry is finite.
     pub fn is_finite(&self) -> bool {
-        self.as_slice().iter().all(|x| x.is_finite())
+        all_finite(self.as_slice())
     }
 }

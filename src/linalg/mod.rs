@@ -9,6 +9,7 @@ mod bidiagonal;
 mod bisection;
 mod cholesky;
 mod eigen;
+mod entrywise;
 mod extreme;
 mod lanczos;
 mod leading;
@@ -29,6 +30,7 @@ mod view;
 
 pub use cholesky::{cholesky, solve_lower_triangular};
 pub use eigen::{SymmetricEigen, symmetric_eigen};
+pub use entrywise::{add_scaled, all_finite, sum_of_squares};
 pub use lanczos::{Estimate, Extremes, Lanczos};
 pub use norms::{frobenius, frobenius_squared, inner, largest, operator_norm, operator_norm_symmetric};
 pub use partial_svd::PartialSvd;
