@@ -10,10 +10,18 @@ use std::ops::Range;
 
 /// Rows of a group: of those from 2 to 12, what is fastest or next to it for all sizes.
 const GROUP: usize = 6;
-/// How many columns ahead of the inner products their rows are fetched. Between 256 and 1024 there is no difference.
+/// How many columns ahead of the inner products their rows are fetched into the second-level cache. Between 256 and 1024 there is no difference.
 const AHEAD: usize = 512;
-/// Numbers of a row above which loads must not run ahead. A processor that starts loads of many turns at once has no room left for what is to be fetched from
-/// memory, and drops it: rows of 10000 f64 took 18 rather than 15.5 ms. Short rows, and f32, whose bytes the memory delivers in time, lose by waiting.
+/// The same for the first-level cache, which leaves the processor's window of instructions to the arithmetic.
+const NEAR: usize = 64;
+/// Bytes of a chunk up to which nothing is fetched from afar: an ensemble of as many in each chunk lies in the third-level cache, from where fetching near is enough, and it takes
+/// loads away from the arithmetic (a tenth of the time at side 30, p = 600).
+const SMALL: usize = 1 << 20;
+/// Bytes of a chunk above which the ensemble comes from memory, a pass after another.
+const LARGE: usize = 4 << 20;
+/// Numbers of a row above which loads of a single point must not run ahead, if the ensemble comes from memory. A processor that starts loads of many turns at once has no room left
+/// for what is to be fetched from memory, and drops it: rows of 10000 f64 took 18 rather than 15.5 ms. Short rows, rows in cache, two points, and f32, whose bytes the memory delivers in
+/// time, lose by waiting.
 const LONG: usize = 1024;
 
 /// Lanes of the inner products of one row and `P` points.
@@ -98,12 +106,15 @@ pub(super) unsafe fn normal<L: Lanes, E: Entry, S: Sums<L, P>, const P: usize>(j
     let (rows, partial) = (job.rows.start(), job.partial.as_mut_ptr());
     let mut residuals = [[0.0; P]; GROUP];
     let groups = count / GROUP;
+    let bytes = count * stride * size_of::<E>();
+    let (far, settles) = (bytes > SMALL, P == 1 && size_of::<E>() == 8 && stride > LONG && bytes > LARGE);
     // SAFETY: groups and rows end before `count`; points and partial sums have `P · stride` numbers; prefetching takes any address.
     unsafe {
         for group in 0..groups {
             let here = rows.add(group * GROUP * stride);
             let mut sums = [S::zero(); GROUP];
-            let mut turn = Turn { rows: here, stride, points, residuals: &residuals, partial, fetch: here.wrapping_add(AHEAD) };
+            let fetch = here.wrapping_add(AHEAD);
+            let mut turn = Turn { rows: here, stride, points, residuals: &residuals, partial, fetch, far, settles };
             // Columns whose successors are of the same rows, and those after which the next group's come.
             let same = stride.saturating_sub(AHEAD) / PADDING * PADDING;
             for (columns, skip) in [(0..same, 0), (same..stride, (GROUP - 1) * stride)] {
@@ -157,8 +168,11 @@ struct Turn<'a, E, const P: usize> {
     /// Of the group before.
     residuals: &'a [[f64; P]; GROUP],
     partial: *mut f64,
-    /// What to fetch for column 0 and row 0 of the group.
+    /// What to fetch from afar for column 0 and row 0 of the group, if that is to be done.
     fetch: *const E,
+    far: bool,
+    /// Whether to wait until loads are done.
+    settles: bool,
 }
 
 impl<E: Entry, const P: usize> Turn<'_, E, P> {
@@ -169,18 +183,20 @@ impl<E: Entry, const P: usize> Turn<'_, E, P> {
     /// [`PADDING`]; the processor has the instructions.
     #[inline(always)]
     unsafe fn run<L: Lanes, S: Sums<L, P>, const BACK: bool>(&self, columns: Range<usize>, sums: &mut [S; GROUP]) {
-        let &Turn { rows, stride, points, residuals, partial, fetch } = self;
+        let &Turn { rows, stride, points, residuals, partial, fetch, far, settles } = self;
         // SAFETY: the caller's promise; prefetching takes any address.
         unsafe {
             let before = rows.wrapping_sub(GROUP * stride);
-            let settles = size_of::<E>() == 8 && stride > LONG;
             for start in columns.step_by(PADDING) {
                 if settles {
                     L::settle();
                 }
                 for r in 0..GROUP {
                     for line in (0..PADDING).step_by(CACHE_LINE / size_of::<E>()) {
-                        L::prefetch_far(fetch.wrapping_add(r * stride + start + line).cast());
+                        if far {
+                            L::prefetch_far(fetch.wrapping_add(r * stride + start + line).cast());
+                        }
+                        L::prefetch(rows.wrapping_add(r * stride + start + line + NEAR).cast());
                     }
                 }
                 for k in (start..start + PADDING).step_by(4) {
