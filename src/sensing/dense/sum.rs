@@ -74,3 +74,40 @@ impl<'a> Sum<'a> {
         state.total.map_or((&[], [f64::NAN; BATCH]), |Part { sums, squares, .. }| (&*sums, squares))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parts of numbers whose sum depends on the order.
+    fn number(c: usize, k: usize) -> f64 {
+        ((c * 7919 + k * 104_729) % 1009) as f64 / 7.0 * 10_f64.powi((c * 5 % 8) as i32 * 2 - 8)
+    }
+
+    #[test]
+    fn parts_are_added_in_the_order_of_the_chunks_in_whichever_they_come() {
+        const LENGTH: usize = 37;
+        let expected = |k: usize| (1..CHUNKS).fold(number(0, k), |sum, c| sum + number(c, k));
+        assert!((0..LENGTH).any(|k| (0..CHUNKS - 1).rev().fold(number(CHUNKS - 1, k), |sum, c| sum + number(c, k)) != expected(k)));
+        let strides = [1, 3, 5, 7];
+        let orders =
+            strides.iter().flat_map(|stride| (0..CHUNKS).map(move |first| (0..CHUNKS).map(move |c| (first + c * stride) % CHUNKS)));
+        for (nth, order) in orders.enumerate() {
+            let mut memory = vec![f64::NAN; CHUNKS * LENGTH];
+            let mut scratch: [Scratch; CHUNKS] = std::array::from_fn(|_| Scratch::new());
+            let parts = memory.chunks_exact_mut(LENGTH).zip(&mut scratch);
+            let sum = Sum::new(parts.map(|(sums, scratch)| Part { sums, squares: [0.0; BATCH], scratch }).collect());
+            // One at a time, whose memory comes back, or all taken before the first is done.
+            let mut taken: Vec<_> = if nth % 2 == 0 { vec![] } else { (0..CHUNKS).map(|_| sum.part().unwrap()).collect() };
+            for c in order {
+                let mut part = taken.pop().unwrap_or_else(|| sum.part().unwrap());
+                (0..LENGTH).for_each(|k| part.sums[k] = number(c, k));
+                (0..BATCH).for_each(|q| part.squares[q] = number(c, q + LENGTH));
+                sum.add(c, part);
+            }
+            let (total, squares) = sum.total();
+            assert!((0..LENGTH).all(|k| total[k].to_bits() == expected(k).to_bits()), "{nth}");
+            assert!((0..BATCH).all(|q| squares[q].to_bits() == expected(q + LENGTH).to_bits()), "{nth}");
+        }
+    }
+}
