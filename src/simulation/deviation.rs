@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const CERTIFICATE_NODES: [f64; 8] = [0.06, 0.18, 0.31, 0.46, 0.58, 0.69, 0.82, 0.94];
 
 /// By what factor a sampled defect is raised, for what lies between the nodes: a plain flow's is the interpolant's, a modified flow's has that beside what modifies it.
-pub(super) const CERTIFICATE_MARGIN: f64 = 1.25;
+pub(super) const CERTIFICATE_MARGIN: f64 = 1.35;
 
 /// Where the defect of a perturbed flow is sampled besides the ends of steps: at the beginning, where a law may have jumped, and inside.
 pub(super) const IMPOSED_NODES: [f64; 4] = [0.0, 0.25, 0.5, 0.75];
@@ -220,7 +220,7 @@ mod tests {
         let (mut state, mut rate, mut field) = (flow.state().clone(), flow.state().clone(), flow.state().clone());
         flow.interpolate(t, &mut state);
         flow.interpolate_rate(t, &mut rate);
-        let mut answers = [Answer::new(3, 2)];
+        let mut answers = [Answer::new(operator.shape().0, operator.shape().1)];
         operator.answer(data, &[Question::residual(state.left(), state.right())], &mut answers, &mut operator.workspace());
         GradientFlow.resume(Moment { t, piece: 0 }, &state, &answers[0], &mut field);
         *field.matrix_mut() -= rate.matrix();
@@ -259,6 +259,35 @@ mod tests {
             println!("largest defect {overall:.2e}, sampled at least {worst:.3} of it in every step");
             assert!(worst * CERTIFICATE_MARGIN > 1.0, "{worst}");
         }
+    }
+
+    /// A long tail with rates of 2 and 0.2: of 1.25 times what is seen, about one step in a hundred hid more.
+    #[test]
+    fn eight_points_see_nearly_all_of_the_defect_in_a_long_tail() {
+        let operator = Identity::new(6, 5);
+        let mut data = vec![0.0; 30];
+        (data[0], data[7]) = (1.0, 0.1);
+        let scattered = |i: usize, j: usize| 0.02 * ((7 * i + 13 * j) as f64).sin();
+        let start = || State::from_factors(&Matrix::from_fn(6, 3, scattered), &Matrix::from_fn(5, 3, |i, j| scattered(j + 3, i)));
+        let mut worst = 1.0_f64;
+        for exponent in [8.5, 9.5, 10.25, 10.5, 10.75] {
+            let tolerance = ToleranceSpec { rtol: 10f64.powf(-exponent), atol: 0.0, norm: ErrorNorm::Factors };
+            let mut flow = RungeKutta::adaptive(&DOP853, tolerance, start(), 125.0);
+            let mut solo = Solo::new(&operator, &data);
+            assert_eq!(solo.advance(&mut flow, &mut GradientFlow), StepEvent::Arrived);
+            while !flow.finished() {
+                assert_eq!(solo.advance(&mut flow, &mut GradientFlow), StepEvent::Arrived);
+                flow.request_interpolant();
+                assert_eq!(solo.advance(&mut flow, &mut GradientFlow), StepEvent::Interpolant);
+                let at = |node: f64| defect(&flow, &operator, &data, flow.t_before() + node * (flow.t() - flow.t_before()));
+                let dense = (1..100).map(|j| at(f64::from(j) / 100.0)).fold(0.0, f64::max);
+                if dense > 1e-12 {
+                    worst = worst.min(CERTIFICATE_NODES.map(at).into_iter().fold(0.0, f64::max) / dense);
+                }
+            }
+        }
+        println!("sampled at least {worst:.3} of the defect in every step");
+        assert!(worst * CERTIFICATE_MARGIN > 1.0, "{worst}");
     }
 
     #[test]

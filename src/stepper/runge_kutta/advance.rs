@@ -12,9 +12,9 @@ use crate::stepper::{Failure, StepEvent};
 /// The `hΛ` from which on the interpolant may go through the ends of steps: where accuracy alone rules the step, it stays below 1.
 const STIFF: f64 = 2.0;
 
-/// What the difference of the interpolants through four ends of steps and through three may be, over the tolerance. It is the error of the second, several times
-/// that of the first; in stiff steps a dense output adds as much.
-const MOST_DOUBT: f64 = 4.0;
+/// What the interpolants through four ends of steps and through three may differ by, over the tolerance. What the first adds to the error of the ends is of that size
+/// at most; the dense output of stiff steps adds ten tolerances and more.
+const MOST_DOUBT: f64 = 1.0;
 
 impl RungeKutta {
     /// The point that the current evaluation is at.
@@ -309,7 +309,8 @@ impl RungeKutta {
         self.steps += 1;
         self.counts.accepted += 1;
         self.phase = Phase::Standing;
-        let stiff = self.stiffness.is_some_and(|(_, stiffness)| stiffness >= STIFF);
+        // Where the dense output costs nothing, it is as accurate.
+        let stiff = !self.tableau.dense.nodes.is_empty() && self.stiffness.is_some_and(|(_, stiffness)| stiffness >= STIFF);
         self.smooth = stiff && self.doubt().is_some_and(|doubt| doubt <= MOST_DOUBT);
         Some(StepEvent::Arrived)
     }
