@@ -9,6 +9,7 @@ mod support;
 mod dense;
 mod products;
 mod rank_one;
+mod samples;
 mod signs;
 mod walsh_hadamard;
 
@@ -31,6 +32,6 @@ fn short() -> Criterion {
 criterion_group! {
     name = kernels;
     config = short();
-    targets = dense::bench, products::bench, rank_one::bench, signs::bench, walsh_hadamard::bench
+    targets = dense::bench, products::bench, rank_one::bench, samples::bench, signs::bench, walsh_hadamard::bench
 }
 criterion_main!(kernels);

@@ -2,9 +2,10 @@
 //!
 //! The matrix is brought to tridiagonal form `T = tridiag(e, d, e)` by reflections. `xI − T` is positive definite exactly where all
 //! leading minors
-//! `p_0 = 1`, `p_1 = x − d_1`, `p_i = (x − d_i) p_{i−1} − e²_{i−1} p_{i−2}` are positive, so that the largest eigenvalue is found by
-//! section, several trial
-//! values `x` at once. The computed minors are those of a matrix whose `x − d_i` and `e²_i` differ by a few units in the last place, so
+//! `p_0 = 1`, `p_1 = x − d_1`, `p_i = (x − d_i) p_{i−1} − e²_{i−1} p_{i−2}` are positive, so that the largest eigenvalue is enclosed by
+//! section, several trial values `x` at once: first around where Laguerre's iteration on `p_n` ends, which from the right of all roots, all of
+//! them real, goes to the largest one without passing it, at third order where it is simple; then evenly. The iteration only tells where to look.
+//! The computed minors are those of a matrix whose `x − d_i` and `e²_i` differ by a few units in the last place, so
 //! their signs are
 //! right for a matrix near `T`, and the error is a modest multiple of `ε‖T‖`, that of the reduction. (W. Kahan, *Accurate eigenvalues of a
 //! symmetric
@@ -17,8 +18,10 @@ use super::vectorised::{Job, run};
 
 /// Trial values in one go through the minors: what hides the latency of products.
 const TRIALS: usize = 16;
-/// Sections that suffice: each leaves a seventeenth of the interval, or at worst two numbers next to each other.
+/// Sections that suffice: all but the first leave a seventeenth of the interval, or at worst two numbers next to each other.
 const MOST_SECTIONS: usize = 40;
+/// Steps of the iteration, of which four to seven reach a simple root; where that is not enough, sections do the rest.
+const MOST_STEPS: usize = 12;
 /// Minors between two looks at their size. Where `‖T‖ ≤ 1`, a positive one is between 1e-18 and 3 times the one before.
 const STRETCH: usize = 4;
 /// Two minors in a row below the first are raised, above the second lowered, each by more than a stretch can take them the other way.
@@ -83,11 +86,8 @@ impl Job for Sections {
     #[inline(always)]
     fn run(self) -> f64 {
         let Sections { tridiagonal, mut low, mut high } = self;
+        let mut trials = trials_around(laguerre(&tridiagonal, low, high), low, high);
         for _ in 0..MOST_SECTIONS {
-            if high - low <= 0.25 * f64::EPSILON {
-                break;
-            }
-            let trials: [f64; TRIALS] = std::array::from_fn(|k| low + (high - low) * ((k + 1) as f64 / (TRIALS + 1) as f64));
             let least = least_minors(&tridiagonal, &trials);
             let (before_low, before_high) = (low, high);
             for (trial, least) in trials.into_iter().zip(least) {
@@ -97,12 +97,73 @@ impl Job for Sections {
                     low = low.max(trial);
                 }
             }
-            if high <= low || (low, high) == (before_low, before_high) {
+            if high - low <= 0.25 * f64::EPSILON || (low, high) == (before_low, before_high) {
                 break;
             }
+            trials = std::array::from_fn(|k| low + (high - low) * ((k + 1) as f64 / (TRIALS + 1) as f64));
         }
         0.5 * (low + high)
     }
+}
+
+/// Trial values on both sides of a guess, each four times as far away as the one before.
+#[inline(always)]
+fn trials_around(guess: f64, low: f64, high: f64) -> [f64; TRIALS] {
+    let mut distance = 0.125 * f64::EPSILON;
+    let mut trials = [0.0; TRIALS];
+    for pair in trials.as_chunks_mut::<2>().0 {
+        *pair = [guess - distance, guess + distance].map(|trial| trial.max(low).min(high));
+        distance *= 4.0;
+    }
+    trials
+}
+
+/// Where Laguerre's iteration from the upper bound on comes to rest.
+#[inline(always)]
+fn laguerre(tridiagonal: &Tridiagonal, low: f64, high: f64) -> f64 {
+    let degree = tridiagonal.diagonal.len() as f64;
+    let mut x = high;
+    for _ in 0..MOST_STEPS {
+        let [p, first, second] = derivatives(tridiagonal, x);
+        let (g, h) = (first / p, (first / p).powi(2) - second / p);
+        // Real roots leave nothing negative under the root but rounding.
+        let step = degree / (g + ((degree - 1.0) * (degree * h - g * g)).max(0.0).sqrt());
+        // Beyond the root by rounding, or not a number.
+        if p <= 0.0 || step.is_nan() {
+            break;
+        }
+        x = (x - step).max(low);
+        if step <= 0.25 * f64::EPSILON {
+            break;
+        }
+    }
+    x
+}
+
+/// The last minor and its first two derivatives, up to a positive factor.
+#[inline(always)]
+fn derivatives(tridiagonal: &Tridiagonal, x: f64) -> [f64; 3] {
+    let (mut now, mut before) = ([1.0, 0.0, 0.0], [0.0; 3]);
+    let Tridiagonal { diagonal, squares } = tridiagonal;
+    let mut coupling = 0.0;
+    for (stretch, diagonal) in diagonal.chunks(STRETCH).enumerate() {
+        let squares = squares.iter().skip(stretch * STRETCH).chain([&0.0]);
+        for (diagonal, square) in diagonal.iter().zip(squares) {
+            let difference = x - diagonal;
+            let next = [
+                difference.mul_add(now[0], -(coupling * before[0])),
+                difference.mul_add(now[1], now[0] - coupling * before[1]),
+                difference.mul_add(now[2], 2.0 * now[1] - coupling * before[2]),
+            ];
+            (before, now) = (now, next);
+            coupling = *square;
+        }
+        let size = now[0].abs().max(before[0].abs());
+        let factor = if size < SMALL { RAISE } else { 1.0 };
+        let factor = if size > LARGE { LOWER } else { factor };
+        (now, before) = (now.map(|x| x * factor), before.map(|x| x * factor));
+    }
+    now
 }
 
 /// For each trial value the least of the leading minors, up to positive factors.
@@ -195,5 +256,57 @@ mod tests {
         let exact = |k: usize| 2.0 - 2.0 * (std::f64::consts::PI * k as f64 / (n + 1) as f64).cos();
         let (lowest, highest) = extremes(&s).unwrap();
         assert!((lowest - exact(1)).abs() <= 1e-15 * 4.0 && (highest - exact(n)).abs() <= 1e-15 * 4.0, "{lowest} {highest}");
+    }
+
+    #[test]
+    fn roots_that_nearly_coincide() {
+        // J. H. Wilkinson's matrices, of whose two highest eigenvalues the difference is far below rounding at sides above 21, alone and
+        // beside copies of themselves, which have the same eigenvalues.
+        let wilkinson = |side: usize| {
+            Matrix::from_fn(side, side, |i, j| match i.abs_diff(j) {
+                0 => (i as f64 - (side / 2) as f64).abs(),
+                1 => 1.0,
+                _ => 0.0,
+            })
+        };
+        for side in [21, 41, 101] {
+            for copies in [1, 3] {
+                let block = wilkinson(side);
+                let s = Matrix::from_fn(
+                    copies * side,
+                    copies * side,
+                    |i, j| if i / side == j / side { block[(i % side, j % side)] } else { 0.0 },
+                );
+                let all = symmetric_eigen(&block).unwrap().values;
+                let (lowest, highest) = extremes(&s).unwrap();
+                let allowed = (8 + side) as f64 * f64::EPSILON * all[side - 1];
+                assert!((highest - all[side - 1]).abs() <= allowed && (lowest - all[0]).abs() <= allowed, "{side}: {lowest} {highest}");
+            }
+        }
+        assert!((extremes(&wilkinson(21)).unwrap().1 - 10.746_194_182_903_393).abs() <= 1e-14);
+    }
+
+    #[test]
+    fn the_search_ends_where_the_minors_change_sign() {
+        // Of tridiagonal matrices of any grading: below what is found some minor is not positive, above it all are.
+        let mut state = 11_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+        };
+        for side in [1, 2, 5, 40, 130] {
+            for grade in [1.0, 0.9, 0.3, 1e-3] {
+                for shift in [0.0, 1.0, -1.0] {
+                    let size = |i: usize| f64::powi(grade, i as i32);
+                    let diagonal: Vec<f64> = (0..side).map(|i| shift + next() * size(i)).collect();
+                    let squares: Vec<f64> = (1..side).map(|i| (next() * size(i)).powi(2)).collect();
+                    let form = Tridiagonal { diagonal, squares };
+                    let found = form.highest().unwrap();
+                    let bound = 4.0 * f64::EPSILON * (1.0 + shift.abs());
+                    let least = least_minors(&form, &std::array::from_fn(|k| if k % 2 == 0 { found - bound } else { found + bound }));
+                    assert!(least[0] <= 0.0 && least[1] > 0.0, "{side}, {grade}, {shift}: {found} {least:?}");
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Singular values and vectors of products that are known by their factors.
 
+use super::qr::PackedQr;
 use super::scaled::{Scaled, times_power_of_two};
-use super::{DecompositionError, Form, Matrix, PartialSvd, ThinSvd, View, multiply, thin_qr, thin_svd};
+use super::{DecompositionError, Form, Matrix, PartialSvd, ThinSvd, View, multiply, thin_svd};
 
 /// Singular values of `L Rᵀ`, descending, `min(m, n, h)` of them, from QR decompositions of the factors and a small SVD:
 /// no `m × n` decomposition where `h` is smaller. Absolute error: a modest multiple of `ε ‖L‖_op ‖R‖_op`.
@@ -12,7 +13,7 @@ use super::{DecompositionError, Form, Matrix, PartialSvd, ThinSvd, View, multipl
 /// # Panics
 /// If the widths differ.
 pub fn singular_values_of_product<'a, 'b>(left: impl Into<View<'a>>, right: impl Into<View<'b>>) -> Result<Vec<f64>, DecompositionError> {
-    let (left, right) = (Reduced::of(left.into(), false)?, Reduced::of(right.into(), false)?);
+    let (left, right) = (Reduced::of(left.into())?, Reduced::of(right.into())?);
     let exponent = left.exponent + right.exponent;
     let values = PartialSvd::of(&multiply(Form::RightTransposed, &left.core, &right.core))?.values;
     Ok(values.into_iter().map(|x| times_power_of_two(x, exponent)).collect())
@@ -27,7 +28,7 @@ pub fn singular_values_of_product<'a, 'b>(left: impl Into<View<'a>>, right: impl
 /// # Panics
 /// If the widths differ.
 pub fn thin_svd_of_product<'a, 'b>(left: impl Into<View<'a>>, right: impl Into<View<'b>>) -> Result<ThinSvd, DecompositionError> {
-    let (left, right) = (Reduced::of(left.into(), true)?, Reduced::of(right.into(), true)?);
+    let (left, right) = (Reduced::of(left.into())?, Reduced::of(right.into())?);
     let exponent = left.exponent + right.exponent;
     let core = thin_svd(&multiply(Form::RightTransposed, &left.core, &right.core))?;
     Ok(ThinSvd {
@@ -57,7 +58,7 @@ impl ProductSpectrum {
     /// # Panics
     /// If the widths differ.
     pub fn of<'a, 'b>(left: impl Into<View<'a>>, right: impl Into<View<'b>>) -> Result<Self, DecompositionError> {
-        let (left, right) = (Reduced::of(left.into(), true)?, Reduced::of(right.into(), true)?);
+        let (left, right) = (Reduced::of(left.into())?, Reduced::of(right.into())?);
         let core = PartialSvd::of(&multiply(Form::RightTransposed, &left.core, &right.core))?;
         let exponent = left.exponent + right.exponent;
         let values = core.values.iter().map(|x| times_power_of_two(*x, exponent)).collect();
@@ -70,7 +71,7 @@ impl ProductSpectrum {
     /// # Errors
     /// As [`thin_svd`].
     pub fn of_square<'a>(u: impl Into<View<'a>>) -> Result<Self, DecompositionError> {
-        let left = Reduced::of(u.into(), true)?;
+        let left = Reduced::of(u.into())?;
         let core = PartialSvd::of(&left.core)?;
         let values = core.values.iter().map(|x| times_power_of_two(*x, left.exponent).powi(2)).collect();
         Ok(ProductSpectrum { values, core, left, right: None })
@@ -94,29 +95,25 @@ impl ProductSpectrum {
 /// A factor as `2^exponent · basis · core`, the core with at most as many rows as columns; no basis: the identity.
 #[derive(Debug)]
 struct Reduced {
-    basis: Option<Matrix>,
+    basis: Option<PackedQr>,
     core: Matrix,
     exponent: i32,
 }
 
 impl Reduced {
-    fn of(factor: View<'_>, with_basis: bool) -> Result<Self, DecompositionError> {
+    fn of(factor: View<'_>) -> Result<Self, DecompositionError> {
         let scaled = Scaled::of(factor)?;
         let exponent = scaled.scale.exponent();
         if factor.nrows() <= factor.ncols() {
             return Ok(Reduced { basis: None, core: scaled.matrix, exponent });
         }
-        if with_basis {
-            let (basis, core) = thin_qr(&scaled.matrix);
-            Ok(Reduced { basis: Some(basis), core, exponent })
-        } else {
-            Ok(Reduced { basis: None, core: super::qr::triangular_factor(View::of(&scaled.matrix)), exponent })
-        }
+        let basis = PackedQr::of(View::of(&scaled.matrix));
+        Ok(Reduced { core: basis.triangular_factor(), basis: Some(basis), exponent })
     }
 
     fn lift(&self, vectors: Matrix) -> Matrix {
         match &self.basis {
-            Some(basis) => multiply(Form::Plain, basis, &vectors),
+            Some(basis) => basis.times(vectors),
             None => vectors,
         }
     }

@@ -57,22 +57,19 @@ struct Reduction {
     /// The vector of the next one, and `S` times it.
     next: Vec<Lanes>,
     image: Vec<Lanes>,
-    /// `(v_j, w_j, next_j)` of each column.
-    factors: Vec<[f64; 4]>,
 }
 
 impl Reduction {
     fn new(matrix: Panels) -> Self {
         let vector = || vec![ZERO; matrix.count()];
-        let factors = vec![[0.0; 4]; WIDTH * matrix.count()];
-        Reduction { v: vector(), w: vector(), next: vector(), image: vector(), factors, matrix }
+        Reduction { v: vector(), w: vector(), next: vector(), image: vector(), matrix }
     }
 
     /// Takes the pending reflection from column `k`, of which rows `k ..` are put into `next`.
     #[inline(always)]
     fn update_column(&mut self, k: usize) {
         let first = k / WIDTH;
-        let [v_k, w_k, ..] = self.factors[k].map(|x| [x; WIDTH]);
+        let [v_k, w_k] = [&self.v, &self.w].map(|x| [x[k / WIDTH][k % WIDTH]; WIDTH]);
         let column = self.matrix.lanes()[k..].iter().step_by(self.matrix.ncols());
         for (((next, s), v), w) in self.next.iter_mut().zip(column).zip(&self.v).zip(&self.w).skip(first) {
             *next = subtract_product(subtract_product(*s, *v, w_k), *w, v_k);
@@ -83,24 +80,22 @@ impl Reduction {
     /// Takes the pending reflection from columns and rows `from ..`, and multiplies what is left with `next`.
     #[inline(always)]
     fn update_and_multiply(&mut self, from: usize) {
-        for (factors, x) in self.factors.iter_mut().zip(self.next.as_flattened()).skip(from) {
-            factors[2] = *x;
-        }
-        let factors = &self.factors[from..self.matrix.ncols()];
+        let cols = self.matrix.ncols();
+        // One number a column.
+        let [v_all, w_all, x_all] = [&self.v, &self.w, &self.next].map(|lanes| lanes.as_flattened()[from..cols].as_chunks::<2>());
         for p in from / WIDTH..self.matrix.count() {
             let (v, w) = (self.v[p], self.w[p]);
             let mut sums = [ZERO; 2];
             let (pairs, last) = self.matrix.panel_mut(p)[from..].as_chunks_mut::<2>();
-            let (factor_pairs, last_factors) = factors.as_chunks::<2>();
-            for (pair, factors) in pairs.iter_mut().zip(factor_pairs) {
+            for (pair, ((v_pair, w_pair), x_pair)) in pairs.iter_mut().zip(v_all.0.iter().zip(w_all.0).zip(x_all.0)) {
                 for t in 0..2 {
-                    let [v_j, w_j, x_j, _] = factors[t].map(|x| [x; WIDTH]);
+                    let [v_j, w_j, x_j] = [v_pair[t], w_pair[t], x_pair[t]].map(|x| [x; WIDTH]);
                     pair[t] = subtract_product(subtract_product(pair[t], v, w_j), w, v_j);
                     sums[t] = multiply_add(pair[t], x_j, sums[t]);
                 }
             }
-            if let ([s], [factors]) = (last, last_factors) {
-                let [v_j, w_j, x_j, _] = factors.map(|x| [x; WIDTH]);
+            if let ([s], [v_j], [w_j], [x_j]) = (last, v_all.1, w_all.1, x_all.1) {
+                let [v_j, w_j, x_j] = [*v_j, *w_j, *x_j].map(|x| [x; WIDTH]);
                 *s = subtract_product(subtract_product(*s, v, w_j), w, v_j);
                 sums[0] = multiply_add(*s, x_j, sums[0]);
             }
@@ -114,13 +109,10 @@ impl Reduction {
     fn make_pending(&mut self, from: usize) {
         let first = from / WIDTH;
         let half = [0.5 * dot(&self.next[first..], &self.image[first..]); WIDTH];
-        self.v[first..].copy_from_slice(&self.next[first..]);
         for ((w, y), v) in self.w.iter_mut().zip(&self.image).zip(&self.next).skip(first) {
             *w = subtract_product(*y, *v, half);
         }
-        for ((factors, v), w) in self.factors.iter_mut().zip(self.v.as_flattened()).zip(self.w.as_flattened()).skip(from) {
-            (factors[0], factors[1]) = (*v, *w);
-        }
+        std::mem::swap(&mut self.v, &mut self.next);
     }
 }
 
