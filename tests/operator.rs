@@ -172,6 +172,23 @@ fn bits_depend_neither_on_threads_nor_on_the_batch() {
     }
 }
 
+/// Points that fill the cache go by larger blocks of rows; 130 rows of a chunk are more than one of them.
+#[test]
+fn large_batches_of_wide_rows_have_the_bits_of_points_by_themselves() {
+    let shape @ (m, n, p) = (115, 110, 1040);
+    for storage in [Storage::F64, Storage::F32] {
+        let operator = gaussian(shape, storage);
+        let y = vector(p, 10);
+        let factors: Vec<_> = (0..BATCH).map(|q| (matrix(m, 4, 2 * q), matrix(n, 4, 2 * q + 1))).collect();
+        let question = |q: usize| Question { data: q % 5 != 3, ..Question::residual(View::of(&factors[q].0), View::of(&factors[q].1)) };
+        assert!(BATCH * m * n > 400_000);
+        let together = ask(&operator, &y, &(0..BATCH).map(question).collect::<Vec<_>>());
+        for q in [0, 1, 3, 7, 8, 30, BATCH - 1] {
+            assert_eq!(bits(&together[q]), bits(&ask(&operator, &y, &[question(q)])[0]), "{storage:?}, point {q}");
+        }
+    }
+}
+
 #[test]
 fn a_workspace_carries_nothing_from_one_application_to_the_next() {
     let (small, large) = (gaussian((4, 3, 7), Storage::F64), gaussian((16, 32, 61), Storage::F32));
