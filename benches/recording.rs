@@ -14,7 +14,7 @@ use pgflow::simulation::{Simulation, Unattended};
 use std::error::Error;
 use std::time::Instant;
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 const SAMPLES: usize = 200;
 const DESCENT: &str = "[trajectory.gradient_descent]\nstep = 0.1";
 const FAMILIES: [(&str, &[&str]); 11] = [

@@ -2,15 +2,21 @@
 //!
 //! A pass over a small instance takes a tenth of a millisecond, as long as it takes to wake a thread of an idle core (on a virtual machine, several times as
 //! long), and the pool's threads fall asleep in what is done between two passes. So every thread but the driver's looks for work without rest until
-//! there has been none for [`PATIENCE`]. What threads do, and in which order sums are taken, does not change.
+//! there has been none for [`PATIENCE`], and the driver moves away if one shares its core (`cores.rs`). What threads do, and in which order sums are taken, does not change.
 
+use super::cores::Places;
 use rayon::Yield;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a thread without work stays awake: longer than what is done between two passes of a small run, too short to cost much.
 const PATIENCE: Duration = Duration::from_micros(500);
+/// How long a thread that was called may be on its way, and how long the driver stays before it moves once more.
+const WHILE: Duration = Duration::from_millis(1);
+/// How long the driver waits at most before it looks again whether it may move.
+const LONG: Duration = Duration::from_millis(64);
 /// Pauses between two looks.
 const PAUSES: usize = 16;
 
@@ -19,13 +25,17 @@ pub(super) struct Attendants {
     /// The driver's place in the pool, if others are to attend.
     driver: Option<usize>,
     shared: Arc<Shared>,
+    /// Whether the driver moves away from the others: where the pool has all cores, so that the one that is idle is its own.
+    moves: bool,
+    /// When the others were called, or the driver thought of moving, last, and how long it stays from then on.
+    settled: Cell<(Instant, Duration)>,
 }
 
-#[derive(Default)]
 struct Shared {
     /// Threads that were called and have not fallen asleep again.
     present: AtomicUsize,
     over: AtomicBool,
+    places: Places,
 }
 
 impl Attendants {
@@ -34,20 +44,30 @@ impl Attendants {
         let threads = rayon::current_num_threads();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let driver = rayon::current_thread_index().filter(|_| threads > 1 && threads <= cores);
-        Attendants { driver, shared: Arc::default() }
+        let shared = Shared { present: AtomicUsize::new(0), over: AtomicBool::new(false), places: Places::new(threads) };
+        Attendants { driver, shared: Arc::new(shared), moves: threads == cores, settled: Cell::new((Instant::now(), WHILE)) }
     }
 
-    /// Calls the others if all have fallen asleep.
+    /// Calls the others if all have fallen asleep, or else sees to it that the driver, the current thread, does not stand in their way.
     pub(super) fn call(&self) {
         let Some(driver) = self.driver else { return };
         if self.shared.present.load(Ordering::Relaxed) > 0 {
+            let (since, stay) = self.settled.get();
+            if self.moves
+                && since.elapsed() > stay
+                && let Some(moved) = self.shared.places.spread()
+            {
+                self.settled.set((Instant::now(), if moved { WHILE } else { LONG.min(2 * stay) }));
+            }
             return;
         }
+        self.shared.places.call(driver);
+        self.settled.set((Instant::now(), WHILE));
         self.shared.present.store(rayon::current_num_threads() - 1, Ordering::Relaxed);
         let shared = Arc::clone(&self.shared);
         rayon::spawn_broadcast(move |context| {
             if context.index() != driver {
-                shared.attend();
+                shared.attend(context.index());
                 shared.present.fetch_sub(1, Ordering::Relaxed);
             }
         });
@@ -61,18 +81,20 @@ impl Drop for Attendants {
 }
 
 impl Shared {
-    fn attend(&self) {
+    fn attend(&self, index: usize) {
         let mut last = Instant::now();
         while !self.over.load(Ordering::Relaxed) {
+            self.places.note(index);
             if rayon::yield_now() == Some(Yield::Executed) {
                 last = Instant::now();
             } else if last.elapsed() > PATIENCE {
-                return;
+                break;
             }
             for _ in 0..PAUSES {
                 std::hint::spin_loop();
             }
         }
+        self.places.leave(index);
     }
 }
 

@@ -3,6 +3,7 @@
 mod assembly;
 mod attendants;
 mod comparison;
+mod cores;
 mod cross_check;
 mod deviation;
 mod driver;

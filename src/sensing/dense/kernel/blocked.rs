@@ -131,6 +131,7 @@ impl<E: Entry> Products<E> {
                         together: TILE.min(batch - tile.start / TILE * TILE),
                         length: self.columns.len(),
                         first: self.columns.start == 0,
+                        fresh: tile.start == 0,
                         ahead: self.next.wrapping_add(part(nth) * self.stride),
                         ahead_rows: part(nth + 1) - part(nth),
                         row_sums: 4 * batch,

@@ -3,7 +3,7 @@
 
 #![expect(clippy::needless_range_loop, reason = "register tiles: rows and points index several arrays and pointers at once")]
 
-use super::tiles::CACHE_LINE;
+use super::tiles::{CACHE_LINE, NEAR};
 use super::{Normal, PADDING, SLAB};
 use crate::sensing::dense::simd::{Entry, Lanes};
 use std::ops::Range;
@@ -12,8 +12,6 @@ use std::ops::Range;
 const GROUP: usize = 6;
 /// How many columns ahead of the inner products their rows are fetched into the second-level cache. Between 256 and 1024 there is no difference.
 const AHEAD: usize = 512;
-/// The same for the first-level cache, which leaves the processor's window of instructions to the arithmetic.
-const NEAR: usize = 64;
 /// Bytes of a chunk up to which nothing is fetched from afar: an ensemble of as many in each chunk lies in the third-level cache, from where fetching near is enough, and it takes
 /// loads away from the arithmetic (a tenth of the time at side 30, p = 600).
 const SMALL: usize = 1 << 20;

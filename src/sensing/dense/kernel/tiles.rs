@@ -9,6 +9,8 @@ use crate::sensing::dense::simd::{Entry, Lanes};
 pub(super) const TALL: usize = 6;
 /// Columns between two checks of a tile's loop.
 const STRETCH: usize = PADDING;
+/// How many columns ahead rows are fetched into the first-level cache, which leaves the processor's window of instructions to the arithmetic.
+pub(super) const NEAR: usize = 64;
 /// In bytes.
 pub(super) const CACHE_LINE: usize = 64;
 
@@ -25,6 +27,8 @@ pub(super) struct ProductTile<E> {
     pub(super) length: usize,
     /// Whether the sums start at +0, or go on.
     pub(super) first: bool,
+    /// Whether its rows are not in the first-level cache yet.
+    pub(super) fresh: bool,
     /// The row to fetch next, and how many.
     pub(super) ahead: *const E,
     pub(super) ahead_rows: usize,
@@ -69,9 +73,17 @@ impl<E: Entry> ProductTile<E> {
         }
     }
 
-    /// Fetches a stretch of what is multiplied next.
+    /// Fetches what comes soon of `R` rows that are fresh, and a stretch of what is multiplied next.
     #[inline(always)]
-    unsafe fn fetch<L: Lanes>(&self, stretch: usize) {
+    unsafe fn fetch<L: Lanes, const R: usize>(&self, stretch: usize) {
+        if self.fresh && stretch + NEAR < self.length {
+            for r in 0..R {
+                for line in (0..STRETCH).step_by(CACHE_LINE / size_of::<E>()) {
+                    // SAFETY: prefetching takes any address.
+                    unsafe { L::prefetch(self.rows.wrapping_add(r * self.stride + stretch + line + NEAR).cast()) };
+                }
+            }
+        }
         for n in 0..self.ahead_rows {
             for line in (0..STRETCH).step_by(CACHE_LINE / size_of::<E>()) {
                 // SAFETY: prefetching takes any address.
@@ -99,7 +111,7 @@ impl<E: Entry> ProductTile<E> {
                 }
             }
             for stretch in (0..self.length).step_by(STRETCH) {
-                self.fetch::<L>(stretch);
+                self.fetch::<L, R>(stretch);
                 for k in [stretch, stretch + 4, stretch + 8, stretch + 12] {
                     let mut x = [L::wide_zero(); Q];
                     for q in 0..Q {
@@ -137,7 +149,7 @@ impl<E: Entry> ProductTile<E> {
             }
             for k in (0..self.length).step_by(4) {
                 if k.is_multiple_of(STRETCH) {
-                    self.fetch::<L>(k);
+                    self.fetch::<L, R>(k);
                 }
                 let x = L::load(self.points.add(k * self.together));
                 for r in 0..R {
