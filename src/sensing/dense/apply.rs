@@ -90,7 +90,7 @@ impl<E: Entry> Ensemble<E> {
                 let which = chunk(self.measurements, c);
                 let (rows, y) = (self.rows(which.clone()), &y[which]);
                 let Part { sums: partial, squares, scratch } = &mut part;
-                run(Normal { rows, points, data, y, partial, squares: &mut squares[..batch], scratch }, portable);
+                Normal { rows, points, data, y, partial, squares: &mut squares[..batch], scratch }.run(portable);
                 sum.add(c, part);
             }
         });

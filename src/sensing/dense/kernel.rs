@@ -49,8 +49,8 @@ impl<'a, E: Entry> Rows<'a, E> {
     }
 }
 
-/// Columns that are packed, and multiplied, together. Few points wait for memory, and gain by a short span, after which the back-projection has its turn: with 512 columns three points took a
-/// tenth longer, and five. More points gain by a long one, for which the lanes of inner products are loaded and stored less often, although rows and points no longer fit into the first-level cache
+/// Columns that blocks pack, and multiply, together. Few points wait for memory, and gain by a short span, after which the back-projection has its turn: with 512 columns three points took a
+/// tenth longer, and five. (Up to eight points are packed alike whatever it is.) More points gain by a long one, for which the lanes of inner products are loaded and stored less often, although rows and points no longer fit into the first-level cache
 /// together: 6 to 32 points took 2 to 6 % longer with 256, and with AVX2 1 to 20 % (but 3 % less at 32 points of 10000 numbers).
 pub(super) fn span(batch: usize) -> usize {
     if (3..=5).contains(&batch) { 256 } else { 512 }
@@ -118,13 +118,27 @@ impl Instructions {
         let vectors = [None; 0];
         vectors.into_iter().flatten().chain(std::iter::once(Instructions::Portable))
     }
+
+    /// The fastest that the processor has, or the portable ones.
+    fn best(portable: bool) -> Instructions {
+        let best = if portable { None } else { Instructions::available().next() };
+        best.unwrap_or(Instructions::Portable)
+    }
+
+    /// [`Lanes::MANY`]
+    fn has_many_registers(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => true,
+            _ => false,
+        }
+    }
 }
 
 /// Does a job, with vector instructions if the processor has them and `portable` is not set.
 pub(in crate::sensing) fn run(job: impl Job, portable: bool) {
-    let best = if portable { None } else { Instructions::available().next() };
-    // SAFETY: the processor has these, as was just asked.
-    unsafe { run_by(best.unwrap_or(Instructions::Portable), job) }
+    // SAFETY: the processor has these.
+    unsafe { run_by(Instructions::best(portable), job) }
 }
 
 /// # Safety
@@ -182,11 +196,18 @@ impl<E: Entry> Normal<'_, E> {
     }
 }
 
-impl<E: Entry> Job for Normal<'_, E> {
-    #[inline(always)]
-    unsafe fn run<L: Lanes>(mut self) {
+impl<E: Entry> Normal<'_, E> {
+    /// Does it, with vector instructions if the processor has them and `portable` is not set.
+    pub(super) fn run(self, portable: bool) {
+        // SAFETY: the processor has these.
+        unsafe { self.run_by(Instructions::best(portable)) }
+    }
+
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn run_by(self, instructions: Instructions) {
         let (batch, size) = (self.data.len(), self.data.len() * self.rows.stride);
-        // What the pointers below rely on.
+        // What the pointers of the jobs rely on.
         assert!(self.points.len() == size && self.partial.len() == size);
         assert!(self.y.len() == self.rows.count && self.squares.len() == batch);
         self.squares.fill(0.0);
@@ -194,15 +215,44 @@ impl<E: Entry> Job for Normal<'_, E> {
             self.partial.fill(0.0);
             return;
         }
-        // SAFETY: the slices have the lengths just asserted; the instructions are the caller's promise.
+        let (many, wide) = (instructions.has_many_registers(), size_of::<E>() == 8);
+        // Which, and by how many rows, was measured at S, M and L; blocks win where points and sums of a group of rows need more registers than there are. Each job is a function by
+        // itself, whose registers the compiler does not share among all of them.
+        // SAFETY: the slices have the lengths just asserted, and each job the points that it is for; the instructions are the caller's promise.
         unsafe {
             match batch {
                 0 => {}
-                1 => pipelined::normal::<L, E, pipelined::One<L>, 1>(&mut self),
-                2 => pipelined::normal::<L, E, pipelined::Two<L>, 2>(&mut self),
-                _ => blocked::normal::<L, E>(&mut self),
+                1 => run_by(instructions, Few::<E, 1, 0, 1, 6>(self)),
+                2 => run_by(instructions, Few::<E, 2, 1, 0, 6>(self)),
+                3 if many => run_by(instructions, Few::<E, 3, 1, 1, 5>(self)),
+                3 if wide => run_by(instructions, Few::<E, 3, 1, 1, 3>(self)),
+                4 if many => run_by(instructions, Few::<E, 4, 2, 0, 5>(self)),
+                5 if many && wide => run_by(instructions, Few::<E, 5, 2, 1, 6>(self)),
+                _ => run_by(instructions, Blocks(self)),
             }
         }
+    }
+}
+
+/// [`Normal`] for `P` points, `P = 2Q + O`, by groups of `G` rows. Its slices have the lengths that are asserted in [`Normal::run`].
+struct Few<'a, E, const P: usize, const Q: usize, const O: usize, const G: usize>(Normal<'a, E>);
+
+impl<E: Entry, const P: usize, const Q: usize, const O: usize, const G: usize> Job for Few<'_, E, P, Q, O, G> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(mut self) {
+        // SAFETY: the lengths are right; the instructions are the caller's promise.
+        unsafe { pipelined::normal::<L, E, P, Q, O, G>(&mut self.0) }
+    }
+}
+
+/// [`Normal`] for three points and more, likewise.
+struct Blocks<'a, E>(Normal<'a, E>);
+
+impl<E: Entry> Job for Blocks<'_, E> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(mut self) {
+        // SAFETY: the lengths are right; the instructions are the caller's promise.
+        unsafe { blocked::normal::<L, E>(&mut self.0) }
     }
 }
 
@@ -316,7 +366,7 @@ mod tests {
         let rows = Rows::new(&entries, stride);
         let job = Normal { rows, points, data, y, partial: &mut partial, squares: &mut squares, scratch };
         // SAFETY: `available` gave them.
-        unsafe { run_by(instructions, job) };
+        unsafe { job.run_by(instructions) };
         partial.iter().chain(&squares).map(|x| x.to_bits()).collect()
     }
 
