@@ -230,7 +230,7 @@ fn time_text(time: &Forecast) -> String {
         count => format!("# {count} trajectories whose steps look at data of their own are not counted in it\n"),
     };
     format!(
-        "# time on {} threads: about {:.2} s: ensemble {:.2} s, rounds {:.2} s ({:.3} ms each with all trajectories, {:.3} ms an application to \
+        "# time on {} threads: about {:.2} s: ensemble {:.2} s, rounds {:.2} s ({:.3} ms each, {:.3} ms an application to \
          one point), recording {:.2} s\n{left_out}",
         time.threads,
         time.total(),

@@ -194,7 +194,8 @@ pub struct TrajectorySummary {
     pub switches: Vec<Switch>,
     /// Questions about all the data to the operator, those of samples included.
     pub operator_passes: u64,
-    /// Wall-clock seconds from the run's beginning to this trajectory's end: trajectories in lockstep share their passes. Null if it did not end.
+    /// Wall-clock seconds from the run's beginning to this trajectory's end: trajectories in lockstep share their passes, and end together as far as their
+    /// lengths are foreseen. Null if it did not end.
     pub seconds: Option<f64>,
     /// The cross-check, if it ran.
     pub cross_check: Option<CrossCheckSummary>,

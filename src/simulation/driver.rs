@@ -1,20 +1,19 @@
-//! The lockstep: gathers the questions of all trajectories, answers them with one application, hands the answers back.
+//! The lockstep: gathers the questions of all trajectories that take part in a round, answers them with one application, hands the answers back.
 
 use super::assembly::{schedules, trajectory};
 use super::attendants::Attendants;
 use super::comparison::Pair;
 use super::deviation::{bound_rows, error_bound};
-use super::field::FieldError;
+use super::error::SimulationError;
 use super::record::{ComparisonRow, RunRecord};
 use super::trajectory::{SavedTrajectory, Shared, Trajectory};
+use super::turns::{Standing, Turns};
 use super::{Outcome, cross_check};
 use crate::config::Experiment;
 use crate::dynamics::State;
 use crate::linalg::{Lanczos, Matrix, frobenius};
-use crate::observe::ObserveError;
 use crate::problem::Instance;
 use crate::sensing::{Answer, BATCH, Question, Workspace, normal_operator_norm};
-use crate::theory::ClosedFormError;
 use arrayvec::ArrayVec;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -66,62 +65,15 @@ pub struct SavedRun {
     ended_after: Vec<Option<f64>>,
 }
 
-/// An experiment that cannot be simulated.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SimulationError {
-    /// The observables could not be set up.
-    #[error(transparent)]
-    Observables(#[from] ObserveError),
-    /// What a trajectory is to be driven by (a perturbation, a mini-batch, fresh measurements) cannot be had on this instance.
-    #[error("trajectory[{trajectory}]: {source}")]
-    Field {
-        /// The trajectory's name.
-        trajectory: String,
-        /// Why.
-        source: FieldError,
-    },
-    /// A stop rule looks at the target, which the instance does not know.
-    #[error("record.stop.relative_error needs the target, which this instance does not know; use record.stop.gradient_norm")]
-    NoTarget,
-    /// A trajectory is to be the exact solution, and none is known.
-    #[error("trajectory[{trajectory}].closed_form: {source}")]
-    ClosedForm {
-        /// Its name.
-        trajectory: String,
-        /// Why.
-        source: ClosedFormError,
-    },
-    /// The number of initial states differs from that of the trajectories.
-    #[error("{states} initial states for {trajectories} trajectories")]
-    InitialStates {
-        /// Initial states given.
-        states: usize,
-        /// Trajectories of the experiment.
-        trajectories: usize,
-    },
-    /// A saved run belongs to other data or other initial states.
-    #[error(
-        "the saved run does not fit: the data or the initial factors have changed since (a file that the configuration names?); restore the \
-         file, or start afresh with --force"
-    )]
-    OtherInstance,
-    /// A saved run belongs to another experiment.
-    #[error("the saved run does not fit this experiment: it has {saved} trajectories, the experiment {expected}")]
-    OtherExperiment {
-        /// Trajectories saved.
-        saved: usize,
-        /// Trajectories of the experiment.
-        expected: usize,
-    },
-}
-
 /// Trajectories on one instance, advanced together.
 pub struct Simulation<'a> {
     experiment: &'a Experiment,
     instance: &'a Instance,
     trajectories: Vec<Trajectory>,
     pairs: Vec<Pair>,
+    turns: Turns,
+    /// Whether all trajectories take part in every round.
+    together: bool,
     answers: Vec<Answer>,
     work: Workspace,
     target_norm: Option<f64>,
@@ -163,6 +115,8 @@ impl<'a> Simulation<'a> {
             instance,
             trajectories,
             pairs,
+            together: false,
+            turns: Turns::new(specs.iter().map(|spec| &spec.method), experiment.record.stop.evaluations),
             answers: vec![],
             work: instance.operator.workspace(),
             target_norm: instance.target.as_ref().map(|target| frobenius(&target.matrix)),
@@ -175,6 +129,11 @@ impl<'a> Simulation<'a> {
             passes: 0,
             answered: 0,
         })
+    }
+
+    /// The same, with all trajectories in every round as long as they last: they no longer end together, and passes serve fewer points after the first has ended. The numbers are the same.
+    pub fn with_everyone(self) -> Self {
+        Simulation { together: true, ..self }
     }
 
     /// Goes back to where a run was interrupted.
@@ -217,7 +176,7 @@ impl<'a> Simulation<'a> {
                     continue;
                 }
             }
-            let total = self.number_questions();
+            let total = self.number_questions(hold);
             if total == 0 && !hold && self.trajectories.iter().all(Trajectory::ended) {
                 break;
             }
@@ -227,15 +186,26 @@ impl<'a> Simulation<'a> {
         self.cross_check(monitor)
     }
 
-    /// Numbers the questions of this round through all trajectories; returns how many there are.
-    fn number_questions(&mut self) -> usize {
+    /// Numbers the questions of this round through all trajectories that take part in it; returns how many there are.
+    fn number_questions(&mut self, hold: bool) -> usize {
+        let horizon = self.experiment.record.horizon;
+        let trajectories = &self.trajectories;
+        let standing = |index: usize| {
+            let trajectory: &Trajectory = &trajectories[index];
+            Standing { asks: trajectory.question_count() > 0, part: trajectory.t() / horizon }
+        };
+        self.turns.choose(hold || self.together || self.is_out_of_time(), standing);
         let mut total = 0;
-        for trajectory in &mut self.trajectories {
+        for (index, trajectory) in self.trajectories.iter_mut().enumerate() {
             let first = total;
-            total += trajectory.question_count();
+            total += if self.turns.waits(index) { 0 } else { trajectory.question_count() };
             trajectory.questions = first..total;
         }
         total
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit)
     }
 
     fn seconds(&self) -> f64 {
@@ -244,12 +214,13 @@ impl<'a> Simulation<'a> {
 
     /// Hands out the answers and lets every trajectory go on until it has questions again.
     fn advance(&mut self, hold: bool) {
-        let out_of_time = self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit);
+        let out_of_time = self.is_out_of_time();
         let stop = &self.experiment.record.stop;
         let (target_norm, data_norm) = (self.target_norm, self.data_norm);
         let shared = Shared { instance: self.instance, target_norm, data_norm, stop, out_of_time, hold };
-        let answers = self.answers.as_slice();
-        self.trajectories.par_iter_mut().with_max_len(1).for_each(|trajectory| {
+        let (answers, turns) = (self.answers.as_slice(), &self.turns);
+        let takes_part = |(index, trajectory)| (!turns.waits(index)).then_some(trajectory);
+        self.trajectories.par_iter_mut().enumerate().with_max_len(1).filter_map(takes_part).for_each(|trajectory: &mut Trajectory| {
             let mine = std::mem::take(&mut trajectory.questions);
             trajectory.advance(answers.get(mine).unwrap_or(&[]), &shared);
         });

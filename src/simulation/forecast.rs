@@ -1,14 +1,14 @@
 //! How long a run will take: a rehearsal on this machine, and the model that carries it to the whole run.
 //!
-//! **The model.** A round of the lockstep applies the operator to the questions of all trajectories that are under way, `j` of them, and lets each go on:
+//! **The model.** A round of the lockstep applies the operator to the questions of the trajectories that take part in it, `j` of them, and lets each go on:
 //!
-//! `t(j) = t_A(j) + t_own ⌈j/threads⌉`.
+//! `t(j) = t_A(j) + t_own max(j/threads, 1)`.
 //!
-//! A trajectory takes as many rounds as its field is evaluated for steps ([`foreseen_evaluations`]), so that a run takes `Σ_j (e_j − e_{j+1}) t(j)` with the
-//! rounds `e_1 ≥ e_2 ≥ …`, and besides the drawing of the ensemble, what a sample costs, and a point in the batch for every evaluation of dense output
+//! A trajectory takes part in as many rounds as its field is evaluated for steps ([`foreseen_evaluations`]), `e_i`, and all end together, so that a run takes `R t(Σ_i e_i/R)` with
+//! `R = max_i e_i`, and besides the drawing of the ensemble, what a sample costs, and a point in the batch for every evaluation of dense output
 //! and every sample inside a flow's step, if the operator is asked there. Dense output that cannot share the rounds of the next step takes rounds of its own.
 //!
-//! **The rehearsal.** `t_A(j)` is the time of the operator itself, at one point and at as many as there are trajectories, linear between. It is measured on
+//! **The rehearsal.** `t_A(j)` is the time of the operator itself, at one point, at as many as a round has, and at as many as there are trajectories, linear between. It is measured on
 //! an ensemble of the same kind and shape with fewer measurements where the whole one exceeds [`REHEARSED_BYTES`], in proportion to `p`: an application
 //! to a dense ensemble reads `p·mn` entries and makes `4p·mn` operations a point, so that both of its limits, memory and arithmetic, are met at the same ratio.
 //! `t_own` is what the driver's first rounds take beyond the operator.
@@ -46,7 +46,7 @@ pub struct Forecast {
     pub recording: f64,
     /// One application of the whole operator to one point.
     pub application: f64,
-    /// One round with all trajectories.
+    /// One round, of as many trajectories as take part in it.
     pub round: f64,
     /// Trajectories whose steps look at data of their own, which no part of this counts.
     pub left_out: usize,
@@ -90,64 +90,102 @@ pub fn forecast(experiment: &Experiment) -> Result<Forecast, ForecastError> {
     if starts.is_empty() {
         return Ok(Forecast { threads, drawing, rounds: 0.0, recording: 0.0, application: 0.0, round: 0.0, left_out });
     }
-    let batch = starts.len().min(BATCH);
-    let thin = instance.operator.offers_products();
-    let one = application(&instance, &starts[..1], 1, thin);
+    let count = rehearsed.trajectories.len();
+    let (rounds, dense) = rounds(&rehearsed, &instance);
     // Further points tell what a point costs in a batch, also where there is one trajectory.
-    let points = if batch > 1 { batch } else { 4 };
-    let point = ((application(&instance, &starts, points, thin) - one) / (points - 1) as f64).max(0.0);
+    let mut sizes = [1, served(&rounds).ceil() as usize, count].map(|points| points.clamp(1, BATCH));
+    sizes[2] = if count > 1 { sizes[2] } else { 4 };
+    let thin = instance.operator.offers_products();
+    let operator = Applications::of(&sizes, |points| application(&instance, &starts, points, thin));
     let (sample, asks) = sampling(&rehearsed, &instance, &starts)?;
     let round = rehearse(&rehearsed, &instance, starts)?;
-    let model = Model { share, one, point, own: 0.0, threads };
-    let count = rehearsed.trajectories.len();
-    let own = (round - model.operator(count)).max(0.0) / count.div_ceil(threads) as f64;
+    let model = Model { share, operator, own: 0.0, threads };
+    let own = (round - model.operator.seconds(count as f64)).max(0.0) / model.turns(count as f64);
     let model = Model { own, ..model };
     let samples = recording_times(&experiment.record).len();
     let inside = rehearsed.trajectories.iter().filter(|spec| spec.method.step_size().is_none()).count();
     let times = if asks { samples * inside } else { 0 };
-    let (mut rounds, dense) = rounds(&rehearsed, &instance);
     Ok(Forecast {
         threads,
         drawing,
-        rounds: model.rounds(&mut rounds),
+        rounds: model.rounds(&rounds),
         // Dense output and samples inside the steps of flows ride along as points of a batch.
-        recording: samples as f64 * sample * count.div_ceil(threads) as f64 + share * point * (dense as f64 + times as f64),
-        application: share * one,
-        round: model.round(count),
+        recording: samples as f64 * sample * count.div_ceil(threads) as f64
+            + share * model.operator.point() * (dense as f64 + times as f64),
+        application: share * model.operator.seconds(1.0),
+        round: model.round(served(&rounds)),
         left_out,
     })
 }
 
+/// Points that a round has when all trajectories end together, given every trajectory's rounds.
+fn served(rounds: &[u64]) -> f64 {
+    let longest = rounds.iter().copied().max().unwrap_or(0).max(1);
+    (rounds.iter().sum::<u64>() as f64 / longest as f64).max(1.0)
+}
+
+/// Seconds of the operator's applications to some numbers of points, ascending.
+#[derive(Clone, Debug)]
+struct Applications(Vec<(usize, f64)>);
+
+impl Applications {
+    fn of(sizes: &[usize], mut seconds: impl FnMut(usize) -> f64) -> Self {
+        let mut sizes = sizes.to_vec();
+        sizes.sort_unstable();
+        sizes.dedup();
+        Applications(sizes.into_iter().map(|points| (points, seconds(points))).collect())
+    }
+
+    /// Of an application to so many points, in groups of at most [`BATCH`].
+    fn seconds(&self, points: f64) -> f64 {
+        let groups = (points / BATCH as f64).ceil().max(1.0);
+        groups * self.group(points / groups)
+    }
+
+    fn group(&self, points: f64) -> f64 {
+        let known = &self.0;
+        let next = known.iter().position(|(size, _)| *size as f64 >= points).unwrap_or(known.len()).clamp(1, (known.len() - 1).max(1));
+        match (known.get(next - 1), known.get(next)) {
+            (Some((few, seconds)), Some((more, longer))) => {
+                seconds + (longer - seconds) * (points - *few as f64) / (*more as f64 - *few as f64)
+            }
+            (only, _) => only.map_or(0.0, |(_, seconds)| *seconds),
+        }
+    }
+
+    /// Each point more.
+    fn point(&self) -> f64 {
+        let (Some((few, seconds)), Some((more, longer))) = (self.0.first(), self.0.last()) else { return 0.0 };
+        if more > few { ((longer - seconds) / (more - few) as f64).max(0.0) } else { 0.0 }
+    }
+}
+
 /// Seconds of the operator and of everything else in a round.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Model {
     /// How many times as many measurements the experiment has as the rehearsal.
     share: f64,
-    /// An application to one point in the rehearsal, and each further point.
-    one: f64,
-    point: f64,
+    /// In the rehearsal.
+    operator: Applications,
     /// What a trajectory does with its answer, and its part of the driver.
     own: f64,
     threads: usize,
 }
 
 impl Model {
-    /// An application to `j` points in the rehearsal: groups of a whole batch, and the rest.
-    fn operator(&self, j: usize) -> f64 {
-        let group = |j: usize| if j == 0 { 0.0 } else { self.one + self.point * (j - 1) as f64 };
-        (j / BATCH) as f64 * group(BATCH) + group(j % BATCH)
+    /// How often threads take a trajectory each until all of `j` have gone on.
+    fn turns(&self, j: f64) -> f64 {
+        (j / self.threads as f64).max(1.0)
     }
 
     /// A round of the experiment with `j` trajectories.
-    fn round(&self, j: usize) -> f64 {
-        self.share * self.operator(j) + self.own * j.div_ceil(self.threads) as f64
+    fn round(&self, j: f64) -> f64 {
+        self.share * self.operator.seconds(j) + self.own * self.turns(j)
     }
 
     /// All rounds, given every trajectory's.
-    fn rounds(&self, rounds: &mut [u64]) -> f64 {
-        rounds.sort_unstable_by(|a, b| b.cmp(a));
-        let next = rounds.iter().skip(1).chain(&[0]);
-        rounds.iter().zip(next).enumerate().map(|(j, (e, next))| (e - next) as f64 * self.round(j + 1)).sum()
+    fn rounds(&self, rounds: &[u64]) -> f64 {
+        rounds.iter().copied().max().unwrap_or(0) as f64 * self.round(served(rounds))
     }
 }
 
@@ -235,7 +273,7 @@ fn rehearse(experiment: &Experiment, instance: &Instance, starts: Vec<State>) ->
     short.record.observables = Vec::new();
     (short.record.stop.evaluations, short.record.stop.wall_seconds) = (Some(ROUNDS), Some(SECONDS));
     let clock = Clock::default();
-    Simulation::new(&short, instance, starts)?.run(&clock);
+    Simulation::new(&short, instance, starts)?.with_everyone().run(&clock);
     let times = clock.0.into_inner().unwrap_or_default();
     let rounds: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).take(ROUNDS as usize - 2).collect();
     Ok(median(rounds))
@@ -269,19 +307,32 @@ fn sampling(experiment: &Experiment, instance: &Instance, starts: &[State]) -> R
 mod tests {
     use super::*;
 
+    fn model(share: f64, own: f64, threads: usize) -> Model {
+        Model { share, operator: Applications::of(&[3, 1, 3, 32], |points| points as f64 + 2.0), own, threads }
+    }
+
     #[test]
-    fn rounds_are_those_of_the_trajectories_that_are_under_way() {
-        let model = Model { share: 2.0, one: 3.0, point: 1.0, own: 0.5, threads: 2 };
-        // Ten rounds with three trajectories, twenty with two, thirty with one.
-        let expected = 10.0 * (2.0 * 5.0 + 1.0) + 20.0 * (2.0 * 4.0 + 0.5) + 30.0 * (2.0 * 3.0 + 0.5);
-        assert_eq!(model.rounds(&mut [10, 60, 30]), expected);
-        assert_eq!(model.rounds(&mut []), 0.0);
+    fn all_trajectories_end_in_the_rounds_of_the_longest() {
+        let model = model(2.0, 0.5, 2);
+        // A hundred points in sixty rounds: 2 (5/3 + 2) a round, and one trajectory for each of two threads.
+        let expected = 60.0 * (2.0 * (5.0 / 3.0 + 2.0) + 0.5);
+        assert!((model.rounds(&[10, 60, 30]) - expected).abs() < 1e-12 * expected);
+        assert_eq!(model.rounds(&[7; 6]), 7.0 * (2.0 * 8.0 + 1.5));
+        assert_eq!(model.rounds(&[]), 0.0);
     }
 
     #[test]
     fn more_points_than_a_batch_go_in_groups() {
-        let model = Model { share: 1.0, one: 3.0, point: 1.0, own: 0.0, threads: 1 };
-        assert_eq!(model.operator(BATCH), 3.0 + 31.0);
-        assert_eq!(model.operator(BATCH + 2), 34.0 + 4.0);
+        let operator = model(1.0, 0.0, 1).operator;
+        assert_eq!(operator.seconds(BATCH as f64), 34.0);
+        assert_eq!(operator.seconds(BATCH as f64 + 2.0), 2.0 * 19.0);
+        assert_eq!(operator.point(), 1.0);
+    }
+
+    #[test]
+    fn between_sizes_that_were_measured_time_is_linear() {
+        let operator = Applications::of(&[1, 4, 8], |points| if points == 4 { 2.0 } else { 1.0 });
+        assert_eq!([1.0, 2.5, 4.0, 6.0, 8.0].map(|points| operator.seconds(points)), [1.0, 1.5, 2.0, 1.5, 1.0]);
+        assert_eq!(Applications::of(&[1], |_| 3.0).seconds(5.0), 3.0);
     }
 }

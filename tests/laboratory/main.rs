@@ -30,3 +30,4 @@ mod symmetries;
 mod tail;
 mod thin;
 mod trailing;
+mod turns;
