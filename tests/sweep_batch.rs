@@ -67,7 +67,7 @@ fn sixty_four_points_on_one_instance_take_a_fraction_of_their_passes() {
             let tally = run(&sweep, options(jobs, None), &Count::default()).unwrap();
             assert_eq!((tally.done, tally.failed), (64, 0));
             // Batches hold up to 32 questions, a run of two trajectories has one or two at a time: with full batches a sixteenth to a
-            // thirty-second. Descents of a quarter of the steps leave the batch early, and samples make bursts: a sixth leaves room for that.
+            // thirty-second. Descents of a quarter of the steps take turns, and samples make bursts: a sixth leaves room for that.
             assert!(6 * tally.passes <= separate.0, "{jobs} jobs: {tally:?}, alone {separate:?}");
             // Nothing is asked twice; and where all points compare with the same flow, it runs once in each lockstep.
             match shared {

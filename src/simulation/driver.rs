@@ -73,7 +73,7 @@ pub struct Simulation<'a> {
     pairs: Vec<Pair>,
     turns: Turns,
     /// Whether all trajectories take part in every round.
-    together: bool,
+    everyone: bool,
     answers: Vec<Answer>,
     work: Workspace,
     target_norm: Option<f64>,
@@ -115,8 +115,8 @@ impl<'a> Simulation<'a> {
             instance,
             trajectories,
             pairs,
-            together: false,
-            turns: Turns::new(specs.iter().map(|spec| &spec.method), experiment.record.stop.evaluations),
+            everyone: false,
+            turns: Turns::new(specs.iter().map(|spec| &spec.method), &experiment.record),
             answers: vec![],
             work: instance.operator.workspace(),
             target_norm: instance.target.as_ref().map(|target| frobenius(&target.matrix)),
@@ -131,9 +131,10 @@ impl<'a> Simulation<'a> {
         })
     }
 
-    /// The same, with all trajectories in every round as long as they last: they no longer end together, and passes serve fewer points after the first has ended. The numbers are the same.
-    pub fn with_everyone(self) -> Self {
-        Simulation { together: true, ..self }
+    /// The same, serving all trajectories in every round as long as they last: those of different lengths no longer end together, and the
+    /// last passes serve few points. The numbers are the same.
+    pub fn serving_everyone(self) -> Self {
+        Simulation { everyone: true, ..self }
     }
 
     /// Goes back to where a run was interrupted.
@@ -188,13 +189,15 @@ impl<'a> Simulation<'a> {
 
     /// Numbers the questions of this round through all trajectories that take part in it; returns how many there are.
     fn number_questions(&mut self, hold: bool) -> usize {
-        let horizon = self.experiment.record.horizon;
+        let (horizon, stop) = (self.experiment.record.horizon, &self.experiment.record.stop);
         let trajectories = &self.trajectories;
         let standing = |index: usize| {
             let trajectory: &Trajectory = &trajectories[index];
-            Standing { asks: trajectory.question_count() > 0, part: trajectory.t() / horizon }
+            let allowed = stop.evaluations.map_or(f64::INFINITY, |limit| limit.saturating_sub(trajectory.evaluations()) as f64);
+            Standing { asks: trajectory.question_count() > 0, part: trajectory.t() / horizon, allowed }
         };
-        self.turns.choose(hold || self.together || self.is_out_of_time(), standing);
+        // Within a limit of time as many are to be done as can be.
+        self.turns.choose(hold || self.everyone || stop.wall_seconds.is_some(), standing);
         let mut total = 0;
         for (index, trajectory) in self.trajectories.iter_mut().enumerate() {
             let first = total;
@@ -204,17 +207,13 @@ impl<'a> Simulation<'a> {
         total
     }
 
-    fn is_out_of_time(&self) -> bool {
-        self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit)
-    }
-
     fn seconds(&self) -> f64 {
         self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
     /// Hands out the answers and lets every trajectory go on until it has questions again.
     fn advance(&mut self, hold: bool) {
-        let out_of_time = self.is_out_of_time();
+        let out_of_time = self.experiment.record.stop.wall_seconds.is_some_and(|limit| self.seconds() >= limit);
         let stop = &self.experiment.record.stop;
         let (target_norm, data_norm) = (self.target_norm, self.data_norm);
         let shared = Shared { instance: self.instance, target_norm, data_norm, stop, out_of_time, hold };

@@ -5,7 +5,7 @@
 //! `t(j) = t_A(j) + t_own max(j/threads, 1)`.
 //!
 //! A trajectory takes part in as many rounds as its field is evaluated for steps ([`foreseen_evaluations`]), `e_i`, and all end together, so that a run takes `R t(Σ_i e_i/R)` with
-//! `R = max_i e_i`, and besides the drawing of the ensemble, what a sample costs, and a point in the batch for every evaluation of dense output
+//! `R = max_i e_i` (where the longest is not known to be the longest, rounds are larger at first and smaller in the end: the same time but for what is not linear in `j`), and besides the drawing of the ensemble, what a sample costs, and a point in the batch for every evaluation of dense output
 //! and every sample inside a flow's step, if the operator is asked there. Dense output that cannot share the rounds of the next step takes rounds of its own.
 //!
 //! **The rehearsal.** `t_A(j)` is the time of the operator itself, at one point, at as many as a round has, and at as many as there are trajectories, linear between. It is measured on
@@ -100,7 +100,7 @@ pub fn forecast(experiment: &Experiment) -> Result<Forecast, ForecastError> {
     let (sample, asks) = sampling(&rehearsed, &instance, &starts)?;
     let round = rehearse(&rehearsed, &instance, starts)?;
     let model = Model { share, operator, own: 0.0, threads };
-    let own = (round - model.operator.seconds(count as f64)).max(0.0) / model.turns(count as f64);
+    let own = (round - model.operator.seconds(count as f64)).max(0.0) / model.waves(count as f64);
     let model = Model { own, ..model };
     let samples = recording_times(&experiment.record).len();
     let inside = rehearsed.trajectories.iter().filter(|spec| spec.method.step_size().is_none()).count();
@@ -121,7 +121,7 @@ pub fn forecast(experiment: &Experiment) -> Result<Forecast, ForecastError> {
 /// Points that a round has when all trajectories end together, given every trajectory's rounds.
 fn served(rounds: &[u64]) -> f64 {
     let longest = rounds.iter().copied().max().unwrap_or(0).max(1);
-    (rounds.iter().sum::<u64>() as f64 / longest as f64).max(1.0)
+    (rounds.iter().map(|rounds| *rounds as f64).sum::<f64>() / longest as f64).max(1.0)
 }
 
 /// Seconds of the operator's applications to some numbers of points, ascending.
@@ -173,14 +173,14 @@ struct Model {
 }
 
 impl Model {
-    /// How often threads take a trajectory each until all of `j` have gone on.
-    fn turns(&self, j: f64) -> f64 {
+    /// Trajectories that a thread lets go on one after the other, of `j` in a round.
+    fn waves(&self, j: f64) -> f64 {
         (j / self.threads as f64).max(1.0)
     }
 
     /// A round of the experiment with `j` trajectories.
     fn round(&self, j: f64) -> f64 {
-        self.share * self.operator.seconds(j) + self.own * self.turns(j)
+        self.share * self.operator.seconds(j) + self.own * self.waves(j)
     }
 
     /// All rounds, given every trajectory's.
@@ -273,7 +273,7 @@ fn rehearse(experiment: &Experiment, instance: &Instance, starts: Vec<State>) ->
     short.record.observables = Vec::new();
     (short.record.stop.evaluations, short.record.stop.wall_seconds) = (Some(ROUNDS), Some(SECONDS));
     let clock = Clock::default();
-    Simulation::new(&short, instance, starts)?.with_everyone().run(&clock);
+    Simulation::new(&short, instance, starts)?.serving_everyone().run(&clock);
     let times = clock.0.into_inner().unwrap_or_default();
     let rounds: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).take(ROUNDS as usize - 2).collect();
     Ok(median(rounds))

@@ -154,6 +154,11 @@ impl Trajectory {
         self.stepper.t()
     }
 
+    /// Evaluations for its steps so far.
+    pub fn evaluations(&self) -> u64 {
+        self.stepper.counts().evaluations
+    }
+
     /// Number of questions it has for the operator.
     pub fn question_count(&self) -> usize {
         usize::from(self.waits_for_step()) + usize::from(self.trail_asks()) + self.pending.len()

@@ -1,4 +1,4 @@
-//! Three points and more: residuals of a block of rows, span of columns by span, in register tiles; and the back-projection of the block
+//! Batches that the registers do not hold: residuals of a block of rows, span of columns by span, in register tiles; and the back-projection of the block
 //! before, which is still in cache. Spans of the two alternate, so that the rows of the next span come from memory during both: either alone waits for
 //! memory, or leaves it idle.
 //!

@@ -4,7 +4,7 @@
 #![expect(clippy::needless_range_loop, reason = "register tiles: rows and points index several arrays and pointers at once")]
 
 use super::tiles::{CACHE_LINE, NEAR};
-use super::{Normal, PADDING, SLAB};
+use super::{Normal, PADDING, SLAB, TILE};
 use crate::sensing::dense::simd::{Entry, Lanes};
 use std::ops::Range;
 
@@ -105,7 +105,8 @@ impl<L: Lanes, const Q: usize, const O: usize> Sums<L, Q, O> {
 /// The slices of `job` have the lengths that its job asserts, `P` is its number of points, and the processor has the instructions.
 #[inline(always)]
 pub(super) unsafe fn normal<L: Lanes, E: Entry, const P: usize, const Q: usize, const O: usize, const G: usize>(job: &mut Normal<'_, E>) {
-    const { assert!(P == 2 * Q + O && O < 2) };
+    // Points that are packed together lie as a whole row of them, whatever the span.
+    const { assert!(P == 2 * Q + O && O < 2 && P <= TILE) };
     let (count, stride, points) = (job.rows.count, job.rows.stride, job.points.as_ptr());
     job.partial.fill(0.0);
     let (rows, partial) = (job.rows.start(), job.partial.as_mut_ptr());
@@ -276,7 +277,7 @@ unsafe fn back_project_slabs<L: Lanes, E: Entry, const R: usize, const P: usize,
     let at = |c: usize, q: usize| unsafe { partial.add((c * P + q) * SLAB) };
     // SAFETY: the caller's promise.
     unsafe {
-        if P * C <= 2 && size_of::<E>() == 8 {
+        if C == 1 && P <= 2 && size_of::<E>() == 8 {
             // Point by point: what waits for memory loads rows again from the nearest cache at no cost, where f32 would be widened again.
             for q in 0..P {
                 let mut sum = L::wide_load(at(0, q));
