@@ -7,8 +7,10 @@ use super::{
 use crate::dynamics::State;
 use crate::linalg::{Matrix, ProductSpectrum};
 use crate::problem::Instance;
+use arrayvec::ArrayVec;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::sync::{Mutex, PoisonError};
 
 /// A family of observables that are computed together.
 ///
@@ -102,6 +104,16 @@ const FAMILIES: [(&[&str], Build); 14] = [
     (&generalisation::COLUMNS, |_, _, _| Box::new(generalisation::Generalisation::new())),
 ];
 
+/// Families that take longer than the rest, by their columns, those that take longest first (at 50 × 50, by `cargo bench --bench recording -- families`).
+const LONGEST_FIRST: [&[&str]; 6] = [
+    &perturbation::COLUMNS,
+    &adaptive_subspace::COLUMNS,
+    &signal::COLUMNS,
+    &imbalance::COLUMNS,
+    &angles::COLUMNS,
+    &residual::OPERATOR_NORM,
+];
+
 /// Every column that can be asked for.
 pub fn known_columns() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().flat_map(|(columns, _)| columns.iter().copied())
@@ -120,12 +132,13 @@ struct Active {
     places: Vec<Option<usize>>,
 }
 
-impl Active {
-    fn observe(&mut self, sample: &Sample<'_>, shared: &Shared) -> Vec<Option<f64>> {
-        let mut values = vec![None; self.places.len()];
-        self.observer.observe(sample, shared, &mut values);
-        values
-    }
+/// A family, and where its values go; for the spectrum nothing.
+type Task<'a> = (&'a mut Active, &'a mut Vec<Option<f64>>);
+/// Most tasks of a sample: all families and the spectrum.
+const TASKS: usize = FAMILIES.len() + 1;
+
+fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
 impl Observers {
@@ -160,6 +173,8 @@ impl Observers {
                 families.push(Active { observer: build(instance, initial, motion), places });
             }
         }
+        let rank = |family: &Active| LONGEST_FIRST.iter().position(|columns| family.observer.columns() == *columns);
+        families.sort_by_key(|family| rank(family).unwrap_or(LONGEST_FIRST.len()));
         Ok(Observers { columns, families, motion })
     }
 
@@ -223,10 +238,23 @@ impl Observers {
     /// if the state is finite.
     pub fn record(&mut self, sample: &Sample<'_>) -> (Vec<Option<f64>>, Option<ProductSpectrum>) {
         let (mut row, shared) = (vec![None; self.columns.len()], Shared::default());
-        // The spectrum, which takes longest, beside the families.
-        let observed = || self.families.par_iter_mut().with_max_len(1).map(|family| family.observe(sample, &shared)).collect::<Vec<_>>();
-        let (_, observed) = rayon::join(|| shared.spectrum(sample).is_some(), observed);
-        for (family, values) in self.families.iter().zip(observed) {
+        let mut values: Vec<_> = self.families.iter().map(|family| vec![None; family.places.len()]).collect();
+        // The spectrum, which is always wanted and some families wait for, after the family that takes longest.
+        let mut tasks: ArrayVec<Option<Task<'_>>, TASKS> = self.families.iter_mut().zip(&mut values).map(Some).collect();
+        tasks.insert(tasks.len().min(1), None);
+        let workers = rayon::current_num_threads().min(tasks.len());
+        let queue = Mutex::new(tasks.into_iter());
+        // Threads take one after the other, in this order, so that the short ones at the end fill what is left of the time.
+        (0..workers).into_par_iter().with_max_len(1).for_each(|_| {
+            while let Some(task) = next(&queue) {
+                match task {
+                    Some((family, values)) => family.observer.observe(sample, &shared, values),
+                    None => drop(shared.spectrum(sample)),
+                }
+            }
+        });
+        drop(queue);
+        for (family, values) in self.families.iter().zip(values) {
             for (place, value) in family.places.iter().zip(values) {
                 if let Some(place) = place {
                     row[*place] = value.filter(|x| x.is_finite());
